@@ -1,0 +1,9 @@
+export { blobSource } from './bytes/blob-source.js';
+export { bytesOf, type ByteSource, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
+export {
+  type ErrorLocation,
+  isTampError,
+  TampError,
+  type TampErrorCode,
+  type TampErrorOptions,
+} from './errors/tamp-error.js';
