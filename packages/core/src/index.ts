@@ -1,5 +1,5 @@
 export { blobSource } from './bytes/blob-source.js';
-export { bytesOf, type ByteSource, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
+export { type ByteSource, bytesOf, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
 export {
   type ErrorLocation,
   isTampError,

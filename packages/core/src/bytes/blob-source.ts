@@ -2,7 +2,10 @@ import { TampError } from '../errors/tamp-error.js';
 import { type ByteSource, checkRange } from './byte-source.js';
 
 /** A Blob or File as a byte source. */
-export function blobSource(blob: Blob, label = 'name' in blob ? String(blob.name) : 'blob'): ByteSource {
+export function blobSource(
+  blob: Blob,
+  label: string = 'name' in blob ? String(blob.name) : 'blob',
+): ByteSource {
   return {
     label,
     byteLength: blob.size,

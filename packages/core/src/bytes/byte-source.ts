@@ -16,7 +16,11 @@ export interface ByteSource {
 }
 
 /** Throws a `TampError` unless `[start, end)` lies within the source. */
-export function checkRange(source: Pick<ByteSource, 'label' | 'byteLength'>, start: number, end: number): void {
+export function checkRange(
+  source: Pick<ByteSource, 'label' | 'byteLength'>,
+  start: number,
+  end: number,
+): void {
   const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end);
   if (!whole || start < 0 || end < start || end > source.byteLength) {
     throw new TampError(`bytes ${start} to ${end} lie outside its ${source.byteLength} bytes`, {
@@ -41,7 +45,12 @@ export function bytesOf(array: ArrayBufferView, label = 'memory'): ByteSource {
 }
 
 /** The part `[start, end)` of a source, as a source of its own that reads nothing until asked. */
-export function sliceOf(source: ByteSource, start: number, end: number, label: string = source.label): ByteSource {
+export function sliceOf(
+  source: ByteSource,
+  start: number,
+  end: number,
+  label: string = source.label,
+): ByteSource {
   checkRange(source, start, end);
   return {
     label,
