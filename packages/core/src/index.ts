@@ -7,3 +7,18 @@ export {
   type TampErrorCode,
   type TampErrorOptions,
 } from './errors/tamp-error.js';
+
+// Quantization maths
+export { bfloat16ToFloat32, float32ToBfloat16 } from './numeric/bfloat16.js';
+export { float16ToFloat32, float32ToFloat16 } from './numeric/float16.js';
+export { roundHalfEven } from './numeric/round-half-even.js';
+export {
+  type AffineScheme,
+  checkScheme,
+  describeScheme,
+  type Granularity,
+  groupsPerRow,
+  type LevelRange,
+  levelRange,
+  scaleCount,
+} from './schemes/scheme.js';

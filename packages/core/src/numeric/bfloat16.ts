@@ -1,0 +1,29 @@
+/**
+ * bfloat16: the upper half of a float32 (1 sign, 8 exponent, 7 fraction bits), so it has float32's range and
+ * NaN/Inf encodings, and subnormals need no special case. Arrays of bit patterns are `Uint16Array`.
+ */
+
+/**
+ * float32 to bfloat16 bit patterns, to nearest, ties to even. Values that round beyond the largest finite bfloat16
+ * become infinite; a NaN stays a (quiet) NaN of the same sign.
+ */
+export function float32ToBfloat16(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const bits = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    bits[i] =
+      (word & 0x7fffffff) > 0x7f800000
+        ? // Truncating a NaN could leave an infinity: set the quiet bit.
+          (word >>> 16) | 0x40
+        : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return bits;
+}
+
+/** bfloat16 bit patterns to float32; exact. */
+export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
+  return new Float32Array(words.buffer);
+}
