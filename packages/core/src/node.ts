@@ -1,0 +1,3 @@
+export { fileError } from './bytes/file-error.js';
+export { fileSink } from './bytes/file-sink.js';
+export { type FileSource, fileSource } from './bytes/file-source.js';
