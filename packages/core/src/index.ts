@@ -1,6 +1,7 @@
 export { blobSource } from './bytes/blob-source.js';
 export { type ByteSink, fillSink, type MemorySink, memorySink } from './bytes/byte-sink.js';
 export { type ByteSource, bytesOf, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
+export { type UrlSourceOptions, urlSource } from './bytes/url-source.js';
 export {
   type ErrorLocation,
   isTampError,
