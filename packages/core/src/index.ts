@@ -9,11 +9,104 @@ export {
   type TampErrorCode,
   type TampErrorOptions,
 } from './errors/tamp-error.js';
-
+export {
+  createModelRunner,
+  type ModelRunner,
+  type RunOptions,
+  type ValueObserver,
+} from './execution/model-runner.js';
+// Graphs and operators
+export { createGraphBuilder, type GraphBuilder, type SymbolicValue } from './graph/builder.js';
+export { globToRegExp, isGlob } from './graph/glob.js';
+export {
+  type Attributes,
+  type AttributeValue,
+  enclosingScopes,
+  type Graph,
+  type GraphNode,
+  type InputNode,
+  inputsOf,
+  nodesByName,
+  type OperatorNode,
+  type OutputNode,
+  type ParameterNode,
+  usersByName,
+  type ValueDtype,
+  type ValueType,
+} from './graph/graph.js';
+export { graphFromJson, graphToJson } from './graph/json.js';
+export { lintGraph } from './graph/lint.js';
+export { replaceOperators } from './graph/rewrite.js';
+export { matchOperators, matchScopes, type TargetSelection } from './graph/targets.js';
+// Kernel contracts
+export { dequantizeWeightTensor } from './kernels/dequantize-weight.js';
+export type { FusedKernelName } from './kernels/fused.js';
+export { gatherRows } from './kernels/gather-rows.js';
+export { activationBlockSize, groupwiseLinear } from './kernels/groupwise-linear.js';
+export { type Int8Activation, int8Activation } from './kernels/int8-activation.js';
+export { int8Linear } from './kernels/int8-linear.js';
+export { kernelGroupSize, type PlainQuantizedWeight, packWeights } from './kernels/pack-weights.js';
+export { disposeOperand, type QuantizedOperand, type WeightLayout } from './kernels/quantized-operand.js';
+export {
+  type GroupwiseWeightReference,
+  groupwiseLinearReference,
+} from './kernels/reference/groupwise-linear.js';
+export { type Int8WeightReference, int8LinearReference } from './kernels/reference/int8-linear.js';
+export {
+  type QuantizedActivation,
+  quantizePerTensor,
+  quantizePerToken,
+  roundToInt8Blocks,
+} from './kernels/reference/quantize-activation.js';
+export { registerReferenceKernels } from './kernels/reference/register.js';
+export type { PackedKernelName } from './kernels/run-kernel.js';
+export type { Model } from './model/model.js';
+export {
+  createModelEditor,
+  type LayerReport,
+  type ModelEditor,
+  type ModelEditorOptions,
+} from './model/model-editor.js';
+// Modifiers and pipelines
+export {
+  type CoreStamp,
+  coreStamp,
+  defineModifier,
+  type Modifier,
+  type ModifierDefinition,
+  type ModifierNeeds,
+  type ModifierPlan,
+  type Observation,
+  type PlannedTarget,
+  type Region,
+  type TrainingHooks,
+} from './modifiers/modifier.js';
+export { chooseWeightTargets, type WeightTarget } from './modifiers/weight-targets.js';
 // Quantization maths
 export { bfloat16ToFloat32, float32ToBfloat16 } from './numeric/bfloat16.js';
 export { float16ToFloat32, float32ToFloat16 } from './numeric/float16.js';
 export { roundHalfEven } from './numeric/round-half-even.js';
+export { asTensor, isTensor, type Operand, type Operator, rejectInputs } from './operators/operator.js';
+export { createOperatorRegistry, type OperatorRegistry, operators } from './operators/registry.js';
+export { denseStorage } from './parameters/memory.js';
+// Parameters and models
+export { decodeMixedBits } from './parameters/mixed-bits.js';
+export {
+  type AffineStorage,
+  type DenseDtype,
+  type DenseStorage,
+  elementCount,
+  type MixedBitsStorage,
+  matrixShape,
+  type Parameter,
+  type ParameterStorage,
+  storedBytes,
+} from './parameters/parameter.js';
+export { decodeDense, denseBytes, readDense } from './parameters/read-dense.js';
+export { readParameter } from './parameters/read-parameter.js';
+export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
+export { runDataFree } from './pipelines/data-free.js';
+export type { NamedModifier, PipelineOptions, PipelineResult } from './pipelines/pipeline.js';
 export {
   type AffineScheme,
   checkScheme,

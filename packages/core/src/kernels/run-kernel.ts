@@ -1,0 +1,38 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { TampError } from '../errors/tamp-error.js';
+import { registerReferenceKernels } from './reference/register.js';
+
+/** Names of the kernels that work on packed weights. Every backend that runs quantized models registers them. */
+export type PackedKernelName =
+  | 'TampPackWeights'
+  | 'TampGroupwiseLinear'
+  | 'TampInt8Linear'
+  | 'TampGatherRows'
+  | 'TampDequantizeWeight';
+
+/** Attributes of a kernel: numbers, text and flags. */
+export type KernelAttributes = Readonly<Record<string, number | string | boolean>>;
+
+/**
+ * Runs a kernel of the current tfjs backend. Throws a `TampError` (`unsupported`) when the backend has none: a
+ * packed model must not run elsewhere silently, because its results would depend on the machine.
+ */
+export function runPackedKernel(
+  name: PackedKernelName,
+  inputs: Readonly<Record<string, tf.Tensor | undefined>>,
+  attributes: KernelAttributes,
+): tf.Tensor {
+  registerReferenceKernels();
+  const backend = tf.getBackend();
+  if (tf.getKernel(name, backend) === undefined) {
+    throw new TampError(`the tfjs backend ${backend} has no kernel ${name} for quantized models`, {
+      code: 'unsupported',
+      remedy:
+        'Install @tamp/backend-cpu and call registerCpuBackend(), or @tamp/backend-webgpu; tfjs\'s own "cpu" backend works too, slowly.',
+    });
+  }
+  const given = Object.entries(inputs).filter(
+    (entry): entry is [string, tf.Tensor] => entry[1] !== undefined,
+  );
+  return tf.engine().runKernel(name, Object.fromEntries(given), { ...attributes });
+}
