@@ -1,0 +1,35 @@
+/** What a compiled kernel module exports. Pointers are byte offsets into the imported memory. */
+export interface KernelExports {
+  readonly runTask: (task: number, args: number, begin: number, end: number, scratch: number) => void;
+  readonly runShared: (
+    control: number,
+    task: number,
+    args: number,
+    units: number,
+    unitsPerChunk: number,
+  ) => void;
+  readonly relaxedMismatches: (room: number, rounds: number) => number;
+  readonly heapBase: () => number;
+  /** Bytes of the threads' control block. */
+  readonly CONTROL_BYTES: WebAssembly.Global;
+  /** Bytes of scratch that every thread has at least. */
+  readonly GEMM_F32_SCRATCH: WebAssembly.Global;
+}
+
+function isKernelExports(exports: WebAssembly.Exports): exports is WebAssembly.Exports & KernelExports {
+  return (
+    ['runTask', 'runShared', 'relaxedMismatches', 'heapBase'].every(
+      (name) => typeof exports[name] === 'function',
+    ) && ['CONTROL_BYTES', 'GEMM_F32_SCRATCH'].every((name) => exports[name] instanceof WebAssembly.Global)
+  );
+}
+
+/** Instantiates a kernel module over a memory. */
+export async function instantiateKernels(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): Promise<KernelExports> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  if (!isKernelExports(exports)) throw new TypeError('The compiled kernels lack an export.');
+  return exports;
+}

@@ -1,0 +1,18 @@
+/** Numbers of the parallel tasks in `assembly/tasks.ts`. */
+export const Task = {
+  gemmF32: 0,
+  gemmFewRowsF32: 1,
+  transpose: 2,
+} as const;
+
+/** One of {@link Task}. */
+export type TaskNumber = (typeof Task)[keyof typeof Task];
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+
+/** The bits of a float32, to pass it in a task's argument block, whose words are 32 bits. */
+export function floatBits(value: number): number {
+  float[0] = value;
+  return bits[0] ?? 0;
+}
