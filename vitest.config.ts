@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  root: import.meta.dirname,
   test: {
-    projects: ['packages/*', 'apps/*', 'examples/*/vitest.config.ts'],
+    projects: ['packages/*', 'apps/*'],
     testTimeout: 60_000,
   },
 });
