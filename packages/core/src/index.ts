@@ -1,3 +1,13 @@
+export { type AffineParams, type AffineRule, chooseAffineParams } from './affine/affine-params.js';
+export { dequantizeAffine, type LevelArray, quantizeAffine } from './affine/quantize-affine.js';
+export {
+  dequantizeWeight,
+  type QuantizedWeight,
+  type QuantizeWeightOptions,
+  quantizeWeight,
+  type ScaleFormat,
+} from './affine/quantize-weight.js';
+export type { RangeSearch } from './affine/range-search.js';
 export { blobSource } from './bytes/blob-source.js';
 export { type ByteSink, fillSink, type MemorySink, memorySink } from './bytes/byte-sink.js';
 export { type ByteSource, bytesOf, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
@@ -82,12 +92,28 @@ export {
   type TrainingHooks,
 } from './modifiers/modifier.js';
 export { chooseWeightTargets, type WeightTarget } from './modifiers/weight-targets.js';
-// Quantization maths
 export { bfloat16ToFloat32, float32ToBfloat16 } from './numeric/bfloat16.js';
+export { checkFinite, type ValuesOrigin } from './numeric/check-finite.js';
 export { float16ToFloat32, float32ToFloat16 } from './numeric/float16.js';
 export { roundHalfEven } from './numeric/round-half-even.js';
 export { asTensor, isTensor, type Operand, type Operator, rejectInputs } from './operators/operator.js';
 export { createOperatorRegistry, type OperatorRegistry, operators } from './operators/registry.js';
+export {
+  blockedPlanesLength,
+  packBlockedPlanes,
+  packStridedPlanes,
+  stridedPlaneLength,
+  unpackBlockedPlanes,
+  unpackStridedPlanes,
+} from './packing/bit-planes.js';
+export {
+  packDense,
+  packedByteLength,
+  packFlat,
+  unpackDense,
+  unpackFlat,
+  wordsPerRow,
+} from './packing/dense.js';
 export { denseStorage } from './parameters/memory.js';
 // Parameters and models
 export { decodeMixedBits } from './parameters/mixed-bits.js';
@@ -107,6 +133,9 @@ export { readParameter } from './parameters/read-parameter.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
 export { runDataFree } from './pipelines/data-free.js';
 export type { NamedModifier, PipelineOptions, PipelineResult } from './pipelines/pipeline.js';
+export { normalFractionBits, normalTable } from './random/normal-table.js';
+export { Random, type RandomState } from './random/random.js';
+export { threefry2x32, type Words } from './random/threefry.js';
 export {
   type AffineScheme,
   checkScheme,
@@ -117,3 +146,10 @@ export {
   levelRange,
   scaleCount,
 } from './schemes/scheme.js';
+export {
+  dequantizeUniform,
+  maxUniformBits,
+  quantizeUniform,
+  type UniformRange,
+  uniformRange,
+} from './uniform/uniform-quantization.js';

@@ -11,7 +11,7 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const bits = new Uint16Array(values.length);
   for (let i = 0; i < words.length; i++) {
-    const word = words[i] as number;
+    const word = words[i];
     bits[i] =
       (word & 0x7fffffff) > 0x7f800000
         ? // Truncating a NaN could leave an infinity: set the quiet bit.
@@ -24,6 +24,6 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
 /** bfloat16 bit patterns to float32; exact. */
 export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   const words = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
   return new Float32Array(words.buffer);
 }

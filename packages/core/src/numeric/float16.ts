@@ -10,7 +10,7 @@
 export function float32ToFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const bits = new Uint16Array(values.length);
-  for (let i = 0; i < words.length; i++) bits[i] = halfBits(words[i] as number);
+  for (let i = 0; i < words.length; i++) bits[i] = halfBits(words[i]);
   return bits;
 }
 
@@ -38,7 +38,7 @@ function halfBits(word: number): number {
 /** float16 bit patterns to float32; exact. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
   const words = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) words[i] = singleBits(bits[i] as number);
+  for (let i = 0; i < bits.length; i++) words[i] = singleBits(bits[i]);
   return new Float32Array(words.buffer);
 }
 

@@ -50,7 +50,7 @@ for (const { name, exponent, fraction, encode, decode } of formats) {
       const middle = (a + b) / 2;
       const exact = new Float32Array([middle]);
       if (exact[0] !== middle) continue;
-      const word = new Uint32Array(exact.buffer)[0] as number;
+      const word = new Uint32Array(exact.buffer)[0];
       const around = new Float32Array(new Uint32Array([word - 1, word, word + 1]).buffer);
       const even = low % 2 === 0 ? low : low + 1;
       const got = encode(Float32Array.of(...around, ...Array.from(around, (v) => -v)));
