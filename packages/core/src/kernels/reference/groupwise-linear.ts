@@ -1,4 +1,4 @@
-import { unpackRow } from './unpack-row.js';
+import { unpackLevels } from './unpack-levels.js';
 
 /** A group-wise quantized weight as the plain words of a file. */
 export interface GroupwiseWeightReference {
@@ -15,9 +15,8 @@ export interface GroupwiseWeightReference {
 
 /** One row of the weight as float32: fround((level − zero point) · scale). */
 export function dequantizeRow(weight: GroupwiseWeightReference, row: number, out: Float32Array): void {
-  const { words, bits, rows, columns, groupSize, scales, zeroPoints } = weight;
-  const levels = new Int32Array(columns);
-  unpackRow(words, words.length / rows, row, bits, levels);
+  const { words, columns, groupSize, scales, zeroPoints } = weight;
+  const levels = unpackLevels(words, weight, row, 1);
   const groups = columns / groupSize;
   for (let k = 0; k < columns; k++) {
     const group = row * groups + Math.floor(k / groupSize);
@@ -35,9 +34,8 @@ export function groupwiseLinearReference(
   const { rows, columns, groupSize, scales, zeroPoints } = weight;
   const groups = columns / groupSize;
   const out = new Float32Array(m * rows);
-  const levels = new Int32Array(columns);
   for (let n = 0; n < rows; n++) {
-    unpackRow(weight.words, weight.words.length / rows, n, weight.bits, levels);
+    const levels = unpackLevels(weight.words, weight, n, 1);
     for (let row = 0; row < m; row++) {
       let total = 0;
       for (let group = 0; group < groups; group++) {

@@ -1,5 +1,5 @@
 import type { QuantizedActivation } from './quantize-activation.js';
-import { unpackRow } from './unpack-row.js';
+import { unpackLevels } from './unpack-levels.js';
 
 /** An int8 weight as the plain words of a file. */
 export interface Int8WeightReference {
@@ -12,6 +12,13 @@ export interface Int8WeightReference {
   readonly zeroPoints: Int32Array | undefined;
 }
 
+/** Exact: 8-bit levels of any row that fits in memory sum to less than 2^53. */
+function sumOf(levels: Int8Array | Int16Array): number {
+  let sum = 0;
+  for (const level of levels) sum += level;
+  return sum;
+}
+
 /** The contract of `TampInt8Linear` on activations that are quantized already: [m, rows]. */
 export function int8LinearReference(
   activation: QuantizedActivation,
@@ -21,14 +28,13 @@ export function int8LinearReference(
 ): Float32Array {
   const { rows, columns } = weight;
   const out = new Float32Array(m * rows);
-  const weightRow = new Int32Array(columns);
   const activationSums = new Int32Array(m);
   for (let row = 0; row < m; row++) {
     for (let k = 0; k < columns; k++) activationSums[row] += activation.levels[row * columns + k];
   }
   for (let n = 0; n < rows; n++) {
-    unpackRow(weight.words, weight.words.length / rows, n, 8, weightRow);
-    const weightSum = weightRow.reduce((sum, level) => sum + level, 0);
+    const weightRow = unpackLevels(weight.words, { bits: 8, rows, columns }, n, 1);
+    const weightSum = sumOf(weightRow);
     const weightZero = weight.zeroPoints?.[n] ?? 0;
     for (let row = 0; row < m; row++) {
       let sum = 0;
