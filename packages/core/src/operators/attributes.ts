@@ -29,6 +29,20 @@ export function sizeAttribute(
   return value;
 }
 
+/** A whole-number attribute of at least 0. */
+export function countAttribute(
+  attributes: Attributes,
+  key: string,
+  operator: string,
+  layer: string = operator,
+): number {
+  const value = numberAttribute(attributes, key, operator, layer);
+  if (!Number.isSafeInteger(value) || value < 0) {
+    rejectInputs(operator, layer, `attribute ${key} must be a whole number of at least 0`);
+  }
+  return value;
+}
+
 /** An attribute that is a list of finite numbers. */
 export function numbersAttribute(
   attributes: Attributes,

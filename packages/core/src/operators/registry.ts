@@ -2,9 +2,12 @@ import { TampError } from '../errors/tamp-error.js';
 import type { Attributes, ValueType } from '../graph/graph.js';
 import { add } from './add.js';
 import { attention } from './attention.js';
+import { conv2d } from './conv2d.js';
 import { embedding } from './embedding.js';
+import { flatten } from './flatten.js';
 import { int8Linear } from './int8-linear.js';
 import { linear } from './linear.js';
+import { maxPool2d } from './max-pool2d.js';
 import { mul } from './mul.js';
 import type { Operator } from './operator.js';
 import { relu } from './relu.js';
@@ -60,9 +63,12 @@ export function createOperatorRegistry(initial: readonly Operator[]): OperatorRe
 export const operators: OperatorRegistry = createOperatorRegistry([
   add,
   attention,
+  conv2d,
   embedding,
+  flatten,
   int8Linear,
   linear,
+  maxPool2d,
   mul,
   relu,
   rmsNorm,

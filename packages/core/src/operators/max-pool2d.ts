@@ -1,0 +1,34 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { sizeAttribute } from './attributes.js';
+import { asTensor, type Operator, rejectInputs } from './operator.js';
+import { windowedSize } from './windowed-size.js';
+
+/**
+ * Largest value of each window. Input x [batch, channels, height, width]; attributes `size` and `stride`, each one
+ * number for both dimensions; what does not fill a window is left out, as in PyTorch without `ceil_mode`.
+ */
+export const maxPool2d: Operator = {
+  name: 'max_pool2d',
+  arity: [1, 1],
+  infer([x], attributes, layer) {
+    const size = sizeAttribute(attributes, 'size', 'max_pool2d', layer);
+    const stride = sizeAttribute(attributes, 'stride', 'max_pool2d', layer);
+    if (x.shape.length !== 4) {
+      rejectInputs(
+        'max_pool2d',
+        layer,
+        `x must be [batch, channels, height, width], not [${x.shape.join(', ')}]`,
+      );
+    }
+    const [batch, channels, height, width] = x.shape;
+    const pooled = (input: number | null): number | null =>
+      windowedSize('max_pool2d', layer, input, size, stride, 0);
+    return { dtype: x.dtype, shape: [batch, channels, pooled(height), pooled(width)] };
+  },
+  run([input], attributes) {
+    const size = sizeAttribute(attributes, 'size', 'max_pool2d');
+    const stride = sizeAttribute(attributes, 'stride', 'max_pool2d');
+    const x = tf.transpose(asTensor(input), [0, 2, 3, 1]) as tf.Tensor4D;
+    return tf.transpose(tf.maxPool(x, size, stride, 'valid'), [0, 3, 1, 2]);
+  },
+};
