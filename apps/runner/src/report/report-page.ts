@@ -1,0 +1,148 @@
+import type { LayerReport } from '@tamp/core';
+import { Window } from 'happy-dom';
+import { bytesText } from './bytes-text.js';
+import { errorChart, sizeChart } from './charts.js';
+import type { ReportData } from './report-data.js';
+
+const style = `
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid #8884; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+svg { max-width: 100%; height: auto; }
+code { font-size: .93em; }
+`;
+
+/** A cell's text; numbers align to the right. */
+type Cell = string | { readonly number: string };
+
+function element(document: Document, tag: string, text: string): Element {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  return node;
+}
+
+function table(document: Document, head: readonly Cell[], rows: readonly (readonly Cell[])[]): Element {
+  const row = (tag: string, cells: readonly Cell[]): Element => {
+    const line = document.createElement('tr');
+    for (const cell of cells) {
+      const node = element(document, tag, typeof cell === 'string' ? cell : cell.number);
+      if (typeof cell !== 'string') node.setAttribute('class', 'number');
+      line.append(node);
+    }
+    return line;
+  };
+  const node = document.createElement('table');
+  node.append(row('th', head), ...rows.map((cells) => row('td', cells)));
+  return node;
+}
+
+/** A layer's own figures: `mse 0.0012, snr 21.3`. */
+function figuresText(layer: LayerReport): string {
+  return Object.entries(layer.figures ?? {})
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+    .join(', ');
+}
+
+function summary(document: Document, data: ReportData): Element {
+  const { before, after } = data.evaluation;
+  const rows: (readonly Cell[])[] = [
+    [
+      'parameters',
+      { number: bytesText(data.sizes.before) },
+      { number: bytesText(data.sizes.after) },
+      { number: `${(data.sizes.before / data.sizes.after).toFixed(2)}× smaller` },
+    ],
+  ];
+  if (before !== null || after !== null) {
+    const change =
+      before !== null && after !== null
+        ? `${after.perplexity >= before.perplexity ? '+' : ''}${(after.perplexity - before.perplexity).toFixed(4)}`
+        : '';
+    rows.push([
+      'perplexity',
+      { number: before?.perplexity.toFixed(4) ?? '' },
+      { number: after?.perplexity.toFixed(4) ?? '' },
+      { number: change },
+    ]);
+  }
+  return table(document, ['', { number: 'before' }, { number: 'after' }, { number: 'change' }], rows);
+}
+
+/**
+ * The outcome of a run as one self-contained HTML page: no scripts, no requests, charts as inline SVG. Names from
+ * models become text nodes, so nothing in them is taken for markup.
+ */
+export async function reportPage(data: ReportData): Promise<string> {
+  const window = new Window();
+  try {
+    // Plot and the code here use the standard DOM, which happy-dom implements under types of its own.
+    const document = window.document as unknown as Document;
+    const { layers } = data;
+    document.title = `tamp: ${data.model}`;
+    document.documentElement.setAttribute('lang', 'en');
+    const charset = document.createElement('meta');
+    charset.setAttribute('charset', 'utf-8');
+    const viewport = document.createElement('meta');
+    viewport.setAttribute('name', 'viewport');
+    viewport.setAttribute('content', 'width=device-width');
+    document.head.append(charset, viewport, element(document, 'style', style));
+
+    const body = document.body;
+    body.append(element(document, 'h1', `Compressed: ${data.model}`), summary(document, data));
+    const peak = bytesText(data.peakMemoryBytes);
+    body.append(element(document, 'p', `${data.seconds.toFixed(1)} s, peak memory ${peak}.`));
+    if (data.artifacts.length > 0) {
+      body.append(
+        element(document, 'h2', 'Written'),
+        table(
+          document,
+          ['file', { number: 'size' }],
+          data.artifacts.map(({ path, bytes }) => [path, { number: bytesText(bytes) }]),
+        ),
+      );
+    }
+    if (layers.length > 0) {
+      body.append(element(document, 'h2', 'Size by layer'), sizeChart(document, layers));
+      if (layers.some((entry) => entry.relativeError !== undefined)) {
+        body.append(
+          element(document, 'h2', 'Error by layer'),
+          element(
+            document,
+            'p',
+            'Norm of what rounding changed, as a share of the weight’s norm. Layers that stand out are the first to give more bits or smaller groups.',
+          ),
+          errorChart(document, layers),
+        );
+      }
+      body.append(
+        element(document, 'h2', 'Layers'),
+        table(
+          document,
+          [
+            'layer',
+            'scheme',
+            { number: 'before' },
+            { number: 'after' },
+            { number: 'error' },
+            'figures',
+            'modifier',
+          ],
+          layers.map((entry) => [
+            entry.layer,
+            entry.scheme,
+            { number: bytesText(entry.bytesBefore) },
+            { number: bytesText(entry.bytesAfter) },
+            { number: entry.relativeError?.toPrecision(3) ?? '' },
+            figuresText(entry),
+            entry.modifier,
+          ]),
+        ),
+      );
+    }
+    return `<!doctype html>\n${document.documentElement.outerHTML}\n`;
+  } finally {
+    await window.happyDOM.close();
+  }
+}
