@@ -8,6 +8,7 @@ export {
   type ScaleFormat,
 } from './affine/quantize-weight.js';
 export type { RangeSearch } from './affine/range-search.js';
+export { type WeightError, weightError } from './affine/weight-error.js';
 export { blobSource } from './bytes/blob-source.js';
 export { type ByteSink, fillSink, type MemorySink, memorySink } from './bytes/byte-sink.js';
 export { type ByteSource, bytesOf, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
@@ -25,6 +26,7 @@ export {
   type RunOptions,
   type ValueObserver,
 } from './execution/model-runner.js';
+export { nextTask } from './execution/next-task.js';
 // Graphs and operators
 export { createGraphBuilder, type GraphBuilder, type SymbolicValue } from './graph/builder.js';
 export { globToRegExp, isGlob } from './graph/glob.js';
@@ -55,7 +57,13 @@ export { gatherRows } from './kernels/gather-rows.js';
 export { activationBlockSize, groupwiseLinear } from './kernels/groupwise-linear.js';
 export { type Int8Activation, int8Activation } from './kernels/int8-activation.js';
 export { int8Linear } from './kernels/int8-linear.js';
-export { kernelGroupSize, type PlainQuantizedWeight, packWeights } from './kernels/pack-weights.js';
+export {
+  kernelGroupSize,
+  type PlainQuantizedWeight,
+  type PlainWeightTensors,
+  packWeights,
+  packWeightTensors,
+} from './kernels/pack-weights.js';
 export { disposeOperand, type QuantizedOperand, type WeightLayout } from './kernels/quantized-operand.js';
 export {
   type GroupwiseWeightReference,
@@ -91,6 +99,7 @@ export {
   type Region,
   type TrainingHooks,
 } from './modifiers/modifier.js';
+export { parseModifierOptions } from './modifiers/parse-options.js';
 export { chooseWeightTargets, type WeightTarget } from './modifiers/weight-targets.js';
 export { bfloat16ToFloat32, float32ToBfloat16 } from './numeric/bfloat16.js';
 export { checkFinite, type ValuesOrigin } from './numeric/check-finite.js';
@@ -114,6 +123,7 @@ export {
   unpackFlat,
   wordsPerRow,
 } from './packing/dense.js';
+export { affineStorage, affineStorageBytes } from './parameters/affine-storage.js';
 export { denseStorage } from './parameters/memory.js';
 // Parameters and models
 export { decodeMixedBits } from './parameters/mixed-bits.js';
