@@ -105,6 +105,17 @@ export { bfloat16ToFloat32, float32ToBfloat16 } from './numeric/bfloat16.js';
 export { checkFinite, type ValuesOrigin } from './numeric/check-finite.js';
 export { float16ToFloat32, float32ToFloat16 } from './numeric/float16.js';
 export { roundHalfEven } from './numeric/round-half-even.js';
+export {
+  type HistogramObserverOptions,
+  histogramObserver,
+  meanSquaredErrorObserver,
+} from './observers/histogram-observer.js';
+export { minMaxObserver } from './observers/min-max-observer.js';
+export { type MovingAverageOptions, movingAverageObserver } from './observers/moving-average-observer.js';
+export type { ObservedParams, ObservedRange, Observer, ObserverOptions } from './observers/observer.js';
+export { perTokenObserver } from './observers/per-token-observer.js';
+export type { RangeObserverOptions } from './observers/range-observer.js';
+export { type ObserverState, restoreObserver } from './observers/restore-observer.js';
 export { asTensor, isTensor, type Operand, type Operator, rejectInputs } from './operators/operator.js';
 export { createOperatorRegistry, type OperatorRegistry, operators } from './operators/registry.js';
 export {

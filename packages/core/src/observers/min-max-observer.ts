@@ -1,0 +1,24 @@
+import type { Observer } from './observer.js';
+import { type RangeObserverOptions, type RangeState, rangeObserver } from './range-observer.js';
+
+/** {@link minMaxObserver} as plain data. */
+export interface MinMaxState extends RangeState {
+  readonly observer: 'min-max';
+  readonly options: RangeObserverOptions;
+}
+
+/**
+ * The smallest and largest value seen, per tensor or per channel (PyTorch's `MinMaxObserver` and
+ * `PerChannelMinMaxObserver`).
+ */
+export function minMaxObserver(options: RangeObserverOptions, state?: RangeState): Observer {
+  return rangeObserver(
+    options,
+    state,
+    (known, batch) => ({
+      min: known.min.map((value, i) => Math.min(value, batch.min[i])),
+      max: known.max.map((value, i) => Math.max(value, batch.max[i])),
+    }),
+    (range): MinMaxState => ({ observer: 'min-max', options, ...range }),
+  );
+}

@@ -1,0 +1,60 @@
+import { TampError } from '../errors/tamp-error.js';
+import { extentOf } from './extent.js';
+import {
+  checkBatch,
+  nothingObserved,
+  type ObservedRange,
+  type Observer,
+  type ObserverOptions,
+  paramsOf,
+} from './observer.js';
+import type { ObserverState } from './restore-observer.js';
+
+/** Options of observers that keep a range per tensor or per channel. */
+export interface RangeObserverOptions extends ObserverOptions {
+  /** The axis of the channels, one range for each; negative counts from the end. Default: one range in all. */
+  readonly axis?: number;
+}
+
+/** Ranges as plain data; empty before anything was observed. */
+export interface RangeState {
+  readonly min: readonly number[];
+  readonly max: readonly number[];
+}
+
+/** An observer whose whole state is its range; `merge` joins the range so far with that of a batch. */
+export function rangeObserver(
+  options: RangeObserverOptions,
+  state: RangeState | undefined,
+  merge: (known: ObservedRange, batch: ObservedRange) => ObservedRange,
+  describe: (state: RangeState) => ObserverState,
+): Observer {
+  const { rule, axis, layer } = options;
+  let known: ObservedRange | undefined =
+    state === undefined || state.min.length === 0
+      ? undefined
+      : { min: Float32Array.from(state.min), max: Float32Array.from(state.max) };
+  const range = (): ObservedRange => {
+    if (known === undefined) throw nothingObserved(layer);
+    return known;
+  };
+  return {
+    observe(values, shape) {
+      checkBatch(values, shape, layer);
+      const batch = extentOf(values, shape, axis, layer);
+      if (known !== undefined && known.min.length !== batch.min.length) {
+        throw new TampError(
+          `a batch has ${batch.min.length} channels, those before had ${known.min.length}`,
+          {
+            code: 'usage',
+            at: layer === undefined ? {} : { layer },
+          },
+        );
+      }
+      known = known === undefined ? batch : merge(known, batch);
+    },
+    range,
+    params: () => paramsOf(range(), rule),
+    toJSON: () => describe({ min: Array.from(known?.min ?? []), max: Array.from(known?.max ?? []) }),
+  };
+}
