@@ -1,6 +1,6 @@
 import { TampError } from '../errors/tamp-error.js';
 import { normalOf, normalTable } from './normal-table.js';
-import { threefry2x32, type Words } from './threefry.js';
+import { threefry2x32, threefryBlocks, type Words } from './threefry.js';
 
 /** Where a {@link Random} is in its sequence; plain data. */
 export interface RandomState {
@@ -12,9 +12,15 @@ export interface RandomState {
 /** Counter's high word of derived keys; positions never reach it. */
 const forkDomain = 0xffffffff;
 
+/** 2^-24, computed once: engines do not fold a power of constants. */
+const uniformUnit = 2 ** -24;
+
+/** Words drawn at a time for an array. */
+const chunkLength = 4096;
+
 /** The float32 in [0, 1) of one random word: its highest 24 bits · 2^-24. */
 export function uniformOf(word: number): number {
-  return (word >>> 8) * 2 ** -24;
+  return (word >>> 8) * uniformUnit;
 }
 
 /**
@@ -106,21 +112,53 @@ export class Random {
 
   /** Fills an array with uniform numbers of [0, 1) and returns it. */
   fillUniform(values: Float32Array): Float32Array {
-    for (let i = 0; i < values.length; i++) values[i] = this.uniform();
+    this.#chunks(values.length, (words, at) => {
+      for (let i = 0; i < words.length; i++) values[at + i] = uniformOf(words[i]);
+    });
     return values;
   }
 
   /** Fills an array with uniform numbers of [-1/2, 1/2) and returns it. */
   fillCentered(values: Float32Array): Float32Array {
-    for (let i = 0; i < values.length; i++) values[i] = this.centered();
+    this.#chunks(values.length, (words, at) => {
+      for (let i = 0; i < words.length; i++) values[at + i] = uniformOf(words[i]) - 0.5;
+    });
     return values;
   }
 
   /** Fills an array with standard normal numbers and returns it. */
   fillNormal(values: Float32Array): Float32Array {
     const table = normalTable();
-    for (let i = 0; i < values.length; i++) values[i] = normalOf(this.word(), table);
+    this.#chunks(values.length, (words, at) => {
+      for (let i = 0; i < words.length; i++) values[at + i] = normalOf(words[i], table);
+    });
     return values;
+  }
+
+  /** The next `length` words in chunks, each with the position of its first word among them. */
+  #chunks(length: number, use: (words: Uint32Array, at: number) => void): void {
+    const buffer = new Uint32Array(Math.min(length, chunkLength));
+    for (let at = 0; at < length; at += chunkLength) {
+      const words = buffer.subarray(0, Math.min(chunkLength, length - at));
+      this.#fillWords(words);
+      use(words, at);
+    }
+  }
+
+  /** Fills an array with the next words. */
+  #fillWords(words: Uint32Array): void {
+    let at = 0;
+    // Single words until a block begins, whole blocks, and what is left of the last one.
+    while (at < words.length && this.#position % 2 !== 0) words[at++] = this.word();
+    while (words.length - at >= 2) {
+      const block = this.#position / 2;
+      const beforeCarry = 2 ** 32 - (block % 2 ** 32);
+      const count = Math.min(Math.floor((words.length - at) / 2), beforeCarry);
+      threefryBlocks(this.#key, block, Math.floor(block / 2 ** 32), words, at, count);
+      this.#position += 2 * count;
+      at += 2 * count;
+    }
+    while (at < words.length) words[at++] = this.word();
   }
 
   /** Shuffles in place (Fisher and Yates), every order as likely, and returns the same array. */

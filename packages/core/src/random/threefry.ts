@@ -7,7 +7,6 @@
  */
 export type Words = readonly [number, number];
 
-const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 const parity = 0x1bd11bda;
 
 /** Writes the two random words of (key, counter) to out[at] and out[at + 1]. All words are taken modulo 2^32. */
@@ -18,21 +17,82 @@ export function threefry2x32(
   out: Uint32Array,
   at: number,
 ): void {
+  threefryBlocks(key, counterLow, counterHigh, out, at, 1);
+}
+
+/**
+ * The words of `count` consecutive counters, as {@link threefry2x32} gives them, from out[at] on. The low word of the
+ * counter wraps without a carry.
+ */
+export function threefryBlocks(
+  key: Words,
+  counterLow: number,
+  counterHigh: number,
+  out: Uint32Array,
+  at: number,
+  count: number,
+): void {
   const k0 = key[0] | 0;
   const k1 = key[1] | 0;
-  const keys = [k0, k1, parity ^ k0 ^ k1];
-  let x0 = (counterLow + k0) | 0;
-  let x1 = (counterHigh + k1) | 0;
-  for (let round = 0; round < 20; round++) {
-    const rotation = rotations[round & 7];
-    x0 = (x0 + x1) | 0;
-    x1 = ((x1 << rotation) | (x1 >>> (32 - rotation))) ^ x0;
-    if ((round & 3) === 3) {
-      const injection = (round + 1) >> 2;
-      x0 = (x0 + keys[injection % 3]) | 0;
-      x1 = (x1 + keys[(injection + 1) % 3] + injection) | 0;
-    }
+  const k2 = parity ^ k0 ^ k1;
+  const high = (counterHigh + k1) | 0;
+  let low = (counterLow + k0) | 0;
+  // The rounds are written out: noise for a training step is drawn here, and a loop over them takes seven times as long.
+  for (let i = at; i < at + 2 * count; i += 2) {
+    let a = low;
+    let b = high;
+    low = (low + 1) | 0;
+    a = (a + b) | 0;
+    b = ((b << 13) | (b >>> 19)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 15) | (b >>> 17)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 26) | (b >>> 6)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 6) | (b >>> 26)) ^ a;
+    a = (a + k1) | 0;
+    b = (b + k2 + 1) | 0;
+    a = (a + b) | 0;
+    b = ((b << 17) | (b >>> 15)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 29) | (b >>> 3)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 16) | (b >>> 16)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 24) | (b >>> 8)) ^ a;
+    a = (a + k2) | 0;
+    b = (b + k0 + 2) | 0;
+    a = (a + b) | 0;
+    b = ((b << 13) | (b >>> 19)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 15) | (b >>> 17)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 26) | (b >>> 6)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 6) | (b >>> 26)) ^ a;
+    a = (a + k0) | 0;
+    b = (b + k1 + 3) | 0;
+    a = (a + b) | 0;
+    b = ((b << 17) | (b >>> 15)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 29) | (b >>> 3)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 16) | (b >>> 16)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 24) | (b >>> 8)) ^ a;
+    a = (a + k1) | 0;
+    b = (b + k2 + 4) | 0;
+    a = (a + b) | 0;
+    b = ((b << 13) | (b >>> 19)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 15) | (b >>> 17)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 26) | (b >>> 6)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 6) | (b >>> 26)) ^ a;
+    a = (a + k2) | 0;
+    b = (b + k0 + 5) | 0;
+    out[i] = a;
+    out[i + 1] = b;
   }
-  out[at] = x0;
-  out[at + 1] = x1;
 }

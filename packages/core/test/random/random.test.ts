@@ -30,6 +30,31 @@ test('word p of a sequence is word p mod 2 of the block at counter p / 2', () =>
   }
 });
 
+test('an array holds the numbers that come one by one, from any position and across a carry of the counter', () => {
+  const far = 2 ** 33 - 6000;
+  for (const { position, length } of [
+    { position: 0, length: 9001 },
+    { position: 3, length: 1 },
+    { position: 5, length: 8192 },
+    { position: far, length: 10_000 },
+    { position: far + 1, length: 10_000 },
+  ]) {
+    const state = { key: [7, 9], position } as const;
+    const single = new Random(state);
+    const whole = new Random(state);
+    const expected = Float32Array.from({ length }, () => single.normal());
+    expect(whole.fillNormal(new Float32Array(length))).toEqual(expected);
+    expect(whole.toJSON()).toEqual(single.toJSON());
+    expect(whole.uniform()).toBe(single.uniform());
+    expect(whole.fillCentered(new Float32Array(3))).toEqual(
+      Float32Array.from([0, 0, 0], () => single.centered()),
+    );
+    expect(whole.fillUniform(new Float32Array(3))).toEqual(
+      Float32Array.from([0, 0, 0], () => single.uniform()),
+    );
+  }
+});
+
 test('a restored sequence goes on where it was', () => {
   for (const drawn of [0, 1, 2, 7]) {
     const random = new Random(5);
