@@ -39,6 +39,9 @@ export interface CheckpointOptions extends OpenOptions {
 const singleFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
 
+/** Tensors in an index above which it is refused; the largest checkpoints have some 200,000. */
+const maxIndexKeys = 1_000_000;
+
 /** Shards whose headers are read at the same time. */
 const concurrency = 8;
 
@@ -66,6 +69,9 @@ function parseIndex(bytes: Uint8Array, label: string): Map<string, string> {
     if (cursor.peek() !== 'object') throw cursor.error('its weight_map is not an object', remedy);
     const found = new Map<string, string>();
     cursor.object((name) => {
+      if (found.size === maxIndexKeys) {
+        throw cursor.error(`its weight_map has more than ${maxIndexKeys} tensors`, remedy);
+      }
       if (found.has(name)) throw cursor.error('its weight_map has this tensor twice', remedy, name);
       if (cursor.peek() !== 'string') {
         throw cursor.error('its weight_map gives no file name for it', remedy, name);

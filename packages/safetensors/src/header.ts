@@ -29,6 +29,12 @@ export const lengthBytes = 8;
 /** Headers above this size are refused, by the reference implementation as well. */
 export const defaultMaxHeaderBytes = 100_000_000;
 
+/**
+ * Keys in a header, tensors and metadata together, above which it is refused: names cost more memory than text.
+ * The largest checkpoints have some 200,000 tensors over all their shards.
+ */
+export const defaultMaxHeaderKeys = 200_000;
+
 /** More dimensions than any framework has. */
 const maxRank = 64;
 
@@ -142,11 +148,12 @@ function checkSize(cursor: JsonCursor, { name, dtype, shape, begin, end }: Entry
   }
 }
 
-function readMetadata(cursor: JsonCursor): Map<string, string> {
+function readMetadata(cursor: JsonCursor, countKey: () => void): Map<string, string> {
   const form = `${metadataKey} does not map strings to strings`;
   if (cursor.peek() !== 'object') throw cursor.error(form, writerAtFault);
   const metadata = new Map<string, string>();
   cursor.object((key) => {
+    countKey();
     if (metadata.has(key)) {
       throw cursor.error(`${metadataKey} has the key ${quoted(key)} twice`, writerAtFault);
     }
@@ -210,7 +217,7 @@ function checkLayout(cursor: JsonCursor, sorted: readonly Entry[], dataByteLengt
  * is the number of bytes that follow it in the file. Nothing about the input is trusted.
  *
  * Throws a `TampError` (`format`) that names the file (`label`), the tensor and the remedy when: the text is not
- * UTF-8 or not a JSON object, a name is there twice (also inside an entry), an entry lacks a part or has one of a
+ * UTF-8 or not a JSON object, it has more than `maxHeaderKeys` tensors and keys of metadata together, a name is there twice (also inside an entry), an entry lacks a part or has one of a
  * wrong kind, a dtype is unknown, a dimension or offset is negative, fractional or too large, sizes and offsets
  * disagree, tensors overlap, leave holes, or do not end where the file ends.
  */
@@ -218,16 +225,28 @@ export function parseSafetensorsHeader(
   header: Uint8Array,
   dataByteLength: number,
   label = 'safetensors',
+  maxHeaderKeys: number = defaultMaxHeaderKeys,
 ): SafetensorsHeader {
   const cursor = new JsonCursor(decodeUtf8(header, label, 'the header'), label, 'the header');
   if (header[0] !== 0x7b) throw cursor.error('the header does not begin with "{"', damaged);
 
+  let keys = 0;
+  const countKey = (): void => {
+    keys++;
+    if (keys > maxHeaderKeys) {
+      throw cursor.error(
+        `the header has more than ${maxHeaderKeys} keys`,
+        'It is damaged or hostile; if you trust it, raise maxHeaderKeys.',
+      );
+    }
+  };
   let metadata: Map<string, string> | undefined;
   const entries = new Map<string, Entry>();
   cursor.object((name) => {
+    countKey();
     if (name === metadataKey) {
       if (metadata !== undefined) throw cursor.error(`the header has ${metadataKey} twice`, writerAtFault);
-      metadata = readMetadata(cursor);
+      metadata = readMetadata(cursor, countKey);
       return;
     }
     if (entries.has(name)) throw cursor.error('the header has this tensor twice', writerAtFault, name);
@@ -246,7 +265,11 @@ export function parseSafetensorsHeader(
 }
 
 /** Reads the header of a file and nothing else. */
-export async function readHeader(source: ByteSource, maxHeaderBytes: number): Promise<SafetensorsHeader> {
+export async function readHeader(
+  source: ByteSource,
+  maxHeaderBytes: number,
+  maxHeaderKeys: number,
+): Promise<SafetensorsHeader> {
   const { label, byteLength } = source;
   const refuse = (problem: string, remedy: string): TampError =>
     new TampError(problem, { code: 'format', at: { file: label }, remedy });
@@ -270,5 +293,5 @@ export async function readHeader(source: ByteSource, maxHeaderBytes: number): Pr
     );
   }
   const header = await source.read(lengthBytes, headerEnd);
-  return parseSafetensorsHeader(header, byteLength - headerEnd, label);
+  return parseSafetensorsHeader(header, byteLength - headerEnd, label, maxHeaderKeys);
 }

@@ -1,10 +1,12 @@
 import { type ByteSource, sliceOf, TampError } from '@tamp/core';
-import { defaultMaxHeaderBytes, readHeader, type SafetensorsHeader } from './header.js';
+import { defaultMaxHeaderBytes, defaultMaxHeaderKeys, readHeader, type SafetensorsHeader } from './header.js';
 
-/** Options for opening. */
+/** Limits on what is read from an untrusted file. */
 export interface OpenOptions {
   /** The largest header that is read, in bytes. Default 100,000,000, as in the reference implementation. */
   readonly maxHeaderBytes?: number;
+  /** The most tensors and keys of metadata together that a file may have. Default 200,000. */
+  readonly maxHeaderKeys?: number;
 }
 
 /** An open safetensors file, of which only the header was read. */
@@ -35,7 +37,11 @@ export async function openSafetensors(
   options: OpenOptions = {},
 ): Promise<SafetensorsFile> {
   const { label } = source;
-  const { metadata, tensors } = await readHeader(source, options.maxHeaderBytes ?? defaultMaxHeaderBytes);
+  const { metadata, tensors } = await readHeader(
+    source,
+    options.maxHeaderBytes ?? defaultMaxHeaderBytes,
+    options.maxHeaderKeys ?? defaultMaxHeaderKeys,
+  );
   return {
     label,
     metadata,
