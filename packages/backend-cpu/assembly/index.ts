@@ -1,9 +1,14 @@
+import { EDGE_BYTES, PANELS_BYTES } from './gemm/driver-f32';
+import { DEQUANTIZE_SCRATCH } from './groupwise/dequantize';
+
 export { runTask } from './tasks';
 export { runShared, workerLoop, CONTROL_BYTES } from './threads/pool';
 export { relaxedMismatches } from './known-answers';
-export { GEMM_F32_SCRATCH } from './gemm/driver-f32';
 
 /** The first byte that the kernels' own constants leave free. */
 export function heapBase(): usize {
   return __heap_base;
 }
+
+/** Scratch that every thread has at least: a block of panels, room to dequantize one, and a tile. */
+export const SCRATCH_BYTES: usize = PANELS_BYTES + DEQUANTIZE_SCRATCH + EDGE_BYTES;

@@ -1,6 +1,13 @@
 import { gemmF32 } from './gemm/driver-f32';
 import { gemmFewRowsF32 } from './gemm/few-rows-f32';
 import { transposeTask } from './gemm/transpose';
+import { dequantizeRows } from './groupwise/dequantize';
+import { gemmGroupwise } from './groupwise/gemm-float';
+import { packGroupwise } from './groupwise/pack';
+import { roundBlocks } from './groupwise/round-blocks';
+import { gemmInt8 } from './int8/gemm';
+import { packInt8 } from './int8/pack';
+import { quantizeRows, rangeOfBlocks } from './int8/quantize';
 
 /**
  * Runs units [begin, end) of a task. The numbers are those of `src/wasm/tasks.ts`. A task writes only its own
@@ -16,6 +23,30 @@ export function runTask(task: i32, args: usize, begin: i32, end: i32, scratch: u
       break;
     case 2:
       transposeTask(args, begin, end, scratch);
+      break;
+    case 3:
+      packInt8(args, begin, end, scratch);
+      break;
+    case 4:
+      rangeOfBlocks(args, begin, end, scratch);
+      break;
+    case 5:
+      quantizeRows(args, begin, end, scratch);
+      break;
+    case 6:
+      gemmInt8(args, begin, end, scratch);
+      break;
+    case 7:
+      packGroupwise(args, begin, end, scratch);
+      break;
+    case 8:
+      gemmGroupwise(args, begin, end, scratch);
+      break;
+    case 9:
+      dequantizeRows(args, begin, end, scratch);
+      break;
+    case 10:
+      roundBlocks(args, begin, end, scratch);
       break;
     default:
       unreachable();

@@ -2,7 +2,7 @@ import { TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { createRuntime, type RuntimeOptions } from './backend/runtime.js';
 import { TampCpuBackend } from './backend/tamp-cpu-backend.js';
-import { matMulKernels } from './kernels/tfjs-matmul.js';
+import { ownKernels } from './kernels/own-kernels.js';
 import type { SimdVariant } from './wasm/simd-variant.js';
 
 /** Options of {@link registerCpuBackend}. */
@@ -44,7 +44,7 @@ export async function registerCpuBackend(options: CpuBackendOptions = {}): Promi
     throw new TampError(`tfjs already has another backend named "${name}"`, { code: 'usage' });
   }
   const backend = new TampCpuBackend(await createRuntime(options));
-  const own = matMulKernels(name);
+  const own = ownKernels(name);
   const replaced = new Set(own.map(({ kernelName }) => kernelName));
   const present = new Set(tf.getKernelsForBackend(name).map(({ kernelName }) => kernelName));
   for (const config of tf.getKernelsForBackend('cpu')) {

@@ -8,7 +8,7 @@ export const BLOCK_K: i32 = 512;
 /** Bytes of scratch for a block of panels. */
 export const PANELS_BYTES: usize = (<usize>BLOCK_N * <usize>BLOCK_K) << 2;
 /** Bytes of scratch for a tile that hangs over the edge. */
-const EDGE_BYTES: usize = 4 * PANEL * 4;
+export const EDGE_BYTES: usize = 4 * PANEL * 4;
 
 /**
  * Adds x[rows, k] · panels over one block of k to c. `panels` holds ceil(columns / 8) packed panels of
@@ -147,6 +147,3 @@ export function gemmF32(args: usize, begin: i32, end: i32, scratch: usize): void
     finishBlock(c, ldc, rows, columns, g.bias ? g.bias + (<usize>n0 << 2) : 0, g.low, g.high);
   }
 }
-
-/** Scratch that one thread needs for {@link gemmF32}. */
-export const GEMM_F32_SCRATCH: usize = PANELS_BYTES + EDGE_BYTES;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type TampCpuBackend, withTemporaries } from '../backend/tamp-cpu-backend.js';
 import { floatBits, Task } from '../wasm/tasks.js';
+import { rowBlocks } from './row-blocks.js';
 
 /** Columns of one unit of work, as in `assembly/gemm/driver-f32.ts`. */
 const BLOCK_N = 32;
@@ -84,8 +85,14 @@ export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo 
       const start = r * inCall;
       const few = m <= FEW_ROWS;
       const columnBlocks = Math.ceil(n / BLOCK_N);
-      const rowsPerUnit = few ? m : rowsOfUnit(m, inCall * columnBlocks, pool.threads);
-      const rowBlocks = Math.ceil(m / rowsPerUnit);
+      const blocks = rowBlocks({
+        rows: m,
+        unitsPerBlock: inCall * columnBlocks,
+        threads: few ? 1 : pool.threads,
+        bytesPerRow: k * 4,
+        cacheBytes: Number.POSITIVE_INFINITY,
+        fewest: MIN_ROWS_PER_UNIT,
+      });
       pool.run(
         few ? Task.gemmFewRowsF32 : Task.gemmF32,
         [
@@ -99,22 +106,15 @@ export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo 
           batchA === 1 ? 0 : m * k,
           batchB === 1 ? 0 : n * k,
           product.transposeB ? 1 : 0,
-          rowsPerUnit,
-          rowBlocks,
+          blocks.rowsPerUnit,
+          blocks.rowBlocks,
           floatBits(low),
           floatBits(high),
         ],
-        inCall * rowBlocks * columnBlocks,
+        inCall * blocks.rowBlocks * columnBlocks,
         inCall * m * n * k,
       );
     }
     return output.info;
   });
-}
-
-/** All rows, unless that leaves threads without work; a multiple of the tile's four rows. */
-function rowsOfUnit(m: number, unitsPerRowBlock: number, threads: number): number {
-  const wanted = Math.ceil((threads * 4) / unitsPerRowBlock);
-  if (threads === 1 || wanted <= 1) return m;
-  return Math.min(m, Math.max(MIN_ROWS_PER_UNIT, Math.ceil(m / wanted / 4) * 4));
 }

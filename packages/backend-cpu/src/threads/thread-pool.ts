@@ -46,7 +46,7 @@ export class ThreadPool {
     this.#control = heap.allocate(controlBytes);
     heap.u8.fill(0, this.#control, this.#control + controlBytes);
     this.#arguments = heap.allocate(ARGUMENT_WORDS * 4);
-    this.#scratchBytes = Number(kernels.GEMM_F32_SCRATCH.value);
+    this.#scratchBytes = Number(kernels.SCRATCH_BYTES.value);
     this.#scratch = heap.allocate(this.#scratchBytes * this.threads);
     this.#publishScratch();
     const workers: SpawnedWorker[] = [];

@@ -13,14 +13,14 @@ export interface KernelExports {
   /** Bytes of the threads' control block. */
   readonly CONTROL_BYTES: WebAssembly.Global;
   /** Bytes of scratch that every thread has at least. */
-  readonly GEMM_F32_SCRATCH: WebAssembly.Global;
+  readonly SCRATCH_BYTES: WebAssembly.Global;
 }
 
 function isKernelExports(exports: WebAssembly.Exports): exports is WebAssembly.Exports & KernelExports {
   return (
     ['runTask', 'runShared', 'relaxedMismatches', 'heapBase'].every(
       (name) => typeof exports[name] === 'function',
-    ) && ['CONTROL_BYTES', 'GEMM_F32_SCRATCH'].every((name) => exports[name] instanceof WebAssembly.Global)
+    ) && ['CONTROL_BYTES', 'SCRATCH_BYTES'].every((name) => exports[name] instanceof WebAssembly.Global)
   );
 }
 

@@ -3,6 +3,14 @@ export const Task = {
   gemmF32: 0,
   gemmFewRowsF32: 1,
   transpose: 2,
+  packInt8: 3,
+  rangeOfBlocks: 4,
+  quantizeRows: 5,
+  gemmInt8: 6,
+  packGroupwise: 7,
+  gemmGroupwise: 8,
+  dequantizeRows: 9,
+  roundBlocks: 10,
 } as const;
 
 /** One of {@link Task}. */

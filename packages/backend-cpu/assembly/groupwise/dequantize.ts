@@ -1,0 +1,135 @@
+import { denseLevel } from './pack';
+import { SUPERBLOCK, UNPACKED_BYTES, unpackSuperblock } from './planes';
+
+/** Scales and zero points of eight channels at one group, as vectors. Lives in scratch: [scale 8][zero 8]. */
+// @ts-ignore: decorator
+@inline
+function gatherGroup(scales: usize, zeros: usize, group: i32, groups: i32, channels: i32, middle: i32, out: usize): void {
+  let at = <usize>group << 2;
+  for (let n = 0; n < channels; n++) {
+    store<f32>(out + (<usize>n << 2), load<f32>(scales + at));
+    store<i32>(out + (<usize>n << 2), zeros ? middle + load<i32>(zeros + at) : middle, 32);
+    at += <usize>groups << 2;
+  }
+}
+
+/** Four levels (byte `shift` / 8 of each lane) as fround((level − zero) · scale). */
+// @ts-ignore: decorator
+@inline
+function floats(levels: v128, shift: i32, byteMask: v128, zero: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(v128.and(i32x4.shr_u(levels, shift), byteMask), zero)), scale);
+}
+
+/** Scratch that {@link dequantizePanel} needs: an unpacked superblock, then scales and zero points. */
+export const DEQUANTIZE_SCRATCH: usize = UNPACKED_BYTES + 64;
+
+const BYTE_MASK: usize = memory.data<u32>([255, 255, 255, 255], 16);
+
+/**
+ * Dequantizes steps [k0, k0 + k) of a packed panel to float32 [k][8]; k0 is a multiple of 32. `scales` and `zeros`
+ * (0: symmetric) point at the panel's first row. Rows past `channels` come out arbitrary but finite.
+ */
+export function dequantizePanel(
+  panel: usize, bits: i32, groupSize: i32, groups: i32, scales: usize, zeros: usize, channels: i32,
+  k0: i32, k: i32, out: usize, scratch: usize,
+): void {
+  const params = scratch + UNPACKED_BYTES,
+    middle = 1 << (bits - 1),
+    end = k0 + k,
+    byteMask = v128.load(BYTE_MASK);
+  let b = panel + (<usize>(k0 / SUPERBLOCK) * (<usize>bits << 5)),
+    group = k0 / groupSize,
+    groupEnd = (group + 1) * groupSize;
+  memory.fill(params, 0, 64);
+  gatherGroup(scales, zeros, group, groups, channels, middle, params);
+  let scale0 = v128.load(params),
+    scale1 = v128.load(params, 16),
+    zero0 = v128.load(params, 32),
+    zero1 = v128.load(params, 48);
+  for (let at = k0; at < end; at += SUPERBLOCK) {
+    b = unpackSuperblock(b, bits, scratch);
+    let levels = scratch;
+    const stop = min(at + SUPERBLOCK, end);
+    for (let i = at; i < stop; i += 4) {
+      const v = v128.load(levels),
+        w = v128.load(levels, 16);
+      if (i + 4 <= groupEnd && i + 4 <= stop) {
+        v128.store(out, floats(v, 0, byteMask, zero0, scale0));
+        v128.store(out, floats(w, 0, byteMask, zero1, scale1), 16);
+        v128.store(out, floats(v, 8, byteMask, zero0, scale0), 32);
+        v128.store(out, floats(w, 8, byteMask, zero1, scale1), 48);
+        v128.store(out, floats(v, 16, byteMask, zero0, scale0), 64);
+        v128.store(out, floats(w, 16, byteMask, zero1, scale1), 80);
+        v128.store(out, floats(v, 24, byteMask, zero0, scale0), 96);
+        v128.store(out, floats(w, 24, byteMask, zero1, scale1), 112);
+        out += 128;
+      } else {
+        // A group ends inside these four steps, or the matrix does.
+        for (let j = 0; j < 4 && i + j < stop; j++) {
+          if (i + j >= groupEnd) {
+            group++;
+            groupEnd += groupSize;
+            gatherGroup(scales, zeros, group, groups, channels, middle, params);
+            scale0 = v128.load(params);
+            scale1 = v128.load(params, 16);
+            zero0 = v128.load(params, 32);
+            zero1 = v128.load(params, 48);
+          }
+          v128.store(out, floats(v, j << 3, byteMask, zero0, scale0));
+          v128.store(out, floats(w, j << 3, byteMask, zero1, scale1), 16);
+          out += 32;
+        }
+      }
+      levels += 32;
+      if (i + 4 == groupEnd && i + 4 < end) {
+        group++;
+        groupEnd += groupSize;
+        gatherGroup(scales, zeros, group, groups, channels, middle, params);
+        scale0 = v128.load(params);
+        scale1 = v128.load(params, 16);
+        zero0 = v128.load(params, 32);
+        zero1 = v128.load(params, 48);
+      }
+    }
+  }
+}
+
+/** The argument block of {@link dequantizeRows}. */
+@unmanaged
+export class DequantizeRows {
+  /** Plain dense rows of `wordsPerRow` words. */
+  words: usize;
+  wordsPerRow: i32;
+  scales: usize;
+  /** int32 [rows, groups], or 0. */
+  zeros: usize;
+  /** int32 row numbers, or 0 for all rows in order. */
+  ids: usize;
+  out: usize;
+  columns: i32;
+  bits: i32;
+  groupSize: i32;
+}
+
+/** Rows of a plain packed weight as float32. Units: rows of `out`. */
+export function dequantizeRows(args: usize, begin: i32, end: i32, _scratch: usize): void {
+  const d = changetype<DequantizeRows>(args),
+    groups = d.columns / d.groupSize;
+  for (let unit = begin; unit < end; unit++) {
+    const id = d.ids ? load<i32>(d.ids + (<usize>unit << 2)) : unit,
+      row = d.words + ((<usize>id * <usize>d.wordsPerRow) << 2);
+    let out = d.out + ((<usize>unit * <usize>d.columns) << 2),
+      k = 0;
+    for (let group = 0; group < groups; group++) {
+      const at = (<usize>id * <usize>groups + <usize>group) << 2,
+        scale = load<f32>(d.scales + at),
+        zero = (1 << (d.bits - 1)) + (d.zeros ? load<i32>(d.zeros + at) : 0),
+        stop = k + d.groupSize;
+      for (; k < stop; k++) {
+        store<f32>(out, <f32>(denseLevel(row, k, d.bits) - zero) * scale);
+        out += 4;
+      }
+    }
+  }
+}
+

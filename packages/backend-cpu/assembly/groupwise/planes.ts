@@ -1,0 +1,122 @@
+/** Steps of k in one superblock: the fewest that fill whole vectors at every width. */
+export const SUPERBLOCK: i32 = 32;
+/** Channels of one panel. */
+export const CHANNELS: i32 = 8;
+/** Bytes of an unpacked superblock: [8 steps of four k][2 halves of four channels][4 channels][4 k]. */
+export const UNPACKED_BYTES: usize = 256;
+
+// Loaded, not constants in the code: see int8/tiles.ts.
+const MASKS: usize = memory.data<u8>(
+  [
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+  ],
+  16,
+);
+
+/** 0x0f in each byte. */
+// @ts-ignore: decorator
+@inline
+export function nibbleMask(): v128 {
+  return v128.load(MASKS, 32);
+}
+
+/** Bytes of a packed superblock of eight channels: `bits` bits per level, none lost. */
+// @ts-ignore: decorator
+@inline
+export function superblockBytes(bits: i32): usize {
+  return <usize>bits << 5;
+}
+
+/**
+ * A level of b bits is split into planes of 4, 2 and 1 bits. A vector of a plane of width w holds 8/w steps of one
+ * half: byte = step 0 | step 1 << w | … Vectors of the two halves alternate.
+ */
+
+// @ts-ignore: decorator
+@inline
+function merge(out: usize, level: v128, shift: i32): void {
+  v128.store(out, shift ? v128.or(v128.load(out), i16x8.shl(level, shift)) : level);
+}
+
+/** Bits [shift, shift + 4) of all levels. */
+function unpack4(b: usize, out: usize, shift: i32): usize {
+  const mask = v128.load(MASKS, 32);
+  for (let i = 0; i < 4; i++) {
+    const v = v128.load(b),
+      w = v128.load(b, 16);
+    merge(out, v128.and(v, mask), shift);
+    merge(out + 16, v128.and(w, mask), shift);
+    merge(out + 32, v128.and(i16x8.shr_u(v, 4), mask), shift);
+    merge(out + 48, v128.and(i16x8.shr_u(w, 4), mask), shift);
+    b += 32;
+    out += 64;
+  }
+  return b;
+}
+
+function unpack2(b: usize, out: usize, shift: i32): usize {
+  const mask = v128.load(MASKS, 16);
+  for (let i = 0; i < 2; i++) {
+    const v = v128.load(b),
+      w = v128.load(b, 16);
+    merge(out, v128.and(v, mask), shift);
+    merge(out + 16, v128.and(w, mask), shift);
+    merge(out + 32, v128.and(i16x8.shr_u(v, 2), mask), shift);
+    merge(out + 48, v128.and(i16x8.shr_u(w, 2), mask), shift);
+    merge(out + 64, v128.and(i16x8.shr_u(v, 4), mask), shift);
+    merge(out + 80, v128.and(i16x8.shr_u(w, 4), mask), shift);
+    merge(out + 96, v128.and(i16x8.shr_u(v, 6), mask), shift);
+    merge(out + 112, v128.and(i16x8.shr_u(w, 6), mask), shift);
+    b += 32;
+    out += 128;
+  }
+  return b;
+}
+
+function unpack1(b: usize, out: usize, shift: i32): usize {
+  const mask = v128.load(MASKS),
+    v = v128.load(b),
+    w = v128.load(b, 16);
+  for (let i = 0; i < 8; i++) {
+    merge(out, v128.and(i16x8.shr_u(v, i), mask), shift);
+    merge(out + 16, v128.and(i16x8.shr_u(w, i), mask), shift);
+    out += 32;
+  }
+  return b + 32;
+}
+
+/** Unpacks one superblock to a byte per level and returns where the next one starts. */
+export function unpackSuperblock(b: usize, bits: i32, out: usize): usize {
+  let shift = 0;
+  if (bits >= 4) {
+    b = unpack4(b, out, 0);
+    shift = 4;
+    if (bits == 8) return unpack4(b, out, 4);
+  }
+  if (bits & 2) {
+    b = unpack2(b, out, shift);
+    shift += 2;
+  }
+  if (bits & 1) b = unpack1(b, out, shift);
+  return b;
+}
+
+/** Sets the planes of one level: channel n of the panel, step k of the superblock. The block starts as zeros. */
+export function packLevel(b: usize, bits: i32, n: i32, k: i32, level: i32): void {
+  const half = <usize>(n >> 2),
+    step = k >> 2,
+    lane = <usize>(((n & 3) << 2) | (k & 3));
+  let left = bits,
+    width = 4;
+  while (left) {
+    while (width > left) width >>= 1;
+    const steps = 8 / width,
+      at = b + <usize>(step / steps) * 32 + half * 16 + lane,
+      shift = (step % steps) * width;
+    store<u8>(at, load<u8>(at) | <u8>((level & ((1 << width) - 1)) << shift));
+    level >>= width;
+    left -= width;
+    b += <usize>width << 5;
+  }
+}

@@ -1,0 +1,112 @@
+import { CHANNELS, PANEL_HEADER, panelBytes } from './pack';
+import { ROW_PARAMS_BYTES, RowParams } from './quantize';
+import { tile16Rows1, tile16Rows4, tile7Rows1, tile7Rows2 } from './tiles';
+
+/** Stands for absent zero points and an absent bias. */
+const ZEROS: usize = memory.data(64, 16);
+
+/** The argument block of {@link gemmInt8}. */
+@unmanaged
+export class GemmInt8 {
+  /** Packed levels of the activations, as quantizeRows writes them. */
+  levels: usize;
+  params: usize;
+  panels: usize;
+  /** float32 [n]. */
+  scales: usize;
+  /** int32 [n], or 0. */
+  zeros: usize;
+  /** float32 [n], or 0. */
+  bias: usize;
+  /** float32 [m, n]; int32 when `raw`. */
+  out: usize;
+  m: i32;
+  n: i32;
+  k: i32;
+  kPadded: i32;
+  /** 1: 7-bit activations in bytes; 2: 8-bit activations in 16 bits. */
+  levelBytes: i32;
+  rowsPerUnit: i32;
+  rowBlocks: i32;
+  /** Leave the integer sums as they are. */
+  raw: i32;
+}
+
+/**
+ * Turns one row of a panel's sums into floats:
+ * fround(fround(acc − zx·Σwq − zw·Σxq + k·zx·zw) · fround(sx·sw)) + bias.
+ */
+function finishRow(g: GemmInt8, row: i32, sums: usize, n0: i32, c: usize): void {
+  const params = changetype<RowParams>(g.params + <usize>row * ROW_PARAMS_BYTES),
+    offset = <usize>n0 << 2,
+    scales = g.scales + offset,
+    zeros = g.zeros ? g.zeros + offset : ZEROS,
+    bias = g.bias ? g.bias + offset : ZEROS,
+    scale = f32x4.splat(params.scale),
+    zx = i32x4.splat(params.zero),
+    // Σxq − k·zx: what each step of the weight's zero point takes off.
+    perZero = i32x4.splat(params.sum - g.k * params.zero);
+  for (let i: usize = 0; i < 64; i += 16) {
+    const exact = i32x4.sub(
+      i32x4.sub(v128.load(c + i), i32x4.mul(zx, v128.load(sums + i))),
+      i32x4.mul(perZero, v128.load(zeros + i)),
+    );
+    v128.store(
+      c + i,
+      f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(exact), f32x4.mul(scale, v128.load(scales + i))), v128.load(bias + i)),
+    );
+  }
+}
+
+/** Rows [row, row + count) of a panel, into `c` where 16 channels have room. */
+// @ts-ignore: decorator
+@inline
+function tile(g: GemmInt8, a: usize, panel: usize, count: i32, c: usize, ldc: usize): void {
+  const b = panel + PANEL_HEADER,
+    steps = g.kPadded >> 2;
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (g.levelBytes == 1) {
+      if (count == 2) tile7Rows2(a, b, steps, c, ldc);
+      else tile7Rows1(a, b, steps, c);
+      return;
+    }
+  }
+  if (count == 4) {
+    tile16Rows4(a, b, steps, c, ldc);
+    tile16Rows4(a, b + 16, steps, c + 16, ldc);
+    tile16Rows4(a, b + 32, steps, c + 32, ldc);
+    tile16Rows4(a, b + 48, steps, c + 48, ldc);
+  } else tile16Rows1(a, b, steps, c);
+}
+
+/** Units: row blocks × panels. Scratch: one tile of four rows and 16 channels. */
+export function gemmInt8(args: usize, begin: i32, end: i32, scratch: usize): void {
+  const g = changetype<GemmInt8>(args),
+    panels = (g.n + CHANNELS - 1) / CHANNELS,
+    tileRows = g.levelBytes == 1 ? 2 : 4,
+    rowBytes = <usize>g.kPadded * <usize>g.levelBytes,
+    whole = g.m - (g.m % tileRows),
+    bytes = panelBytes(g.kPadded);
+  for (let unit = begin; unit < end; unit++) {
+    const n0 = (unit % panels) * CHANNELS,
+      panel = g.panels + <usize>(unit % panels) * bytes,
+      m0 = (unit / panels) * g.rowsPerUnit,
+      m1 = min(m0 + g.rowsPerUnit, g.m),
+      inside = n0 + CHANNELS <= g.n,
+      width = <usize>min(CHANNELS, g.n - n0) << 2;
+    let m = m0;
+    while (m < m1) {
+      const count = m < whole ? tileRows : 1,
+        target = g.out + ((<usize>m * <usize>g.n + <usize>n0) << 2),
+        c = inside ? target : scratch,
+        ldc = inside ? <usize>g.n << 2 : 64;
+      tile(g, g.levels + <usize>m * rowBytes, panel, count, c, ldc);
+      for (let i = 0; i < count; i++) {
+        const row = c + <usize>i * ldc;
+        if (!g.raw) finishRow(g, m + i, panel, n0, row);
+        if (!inside) memory.copy(target + <usize>i * (<usize>g.n << 2), row, width);
+      }
+      m += count;
+    }
+  }
+}

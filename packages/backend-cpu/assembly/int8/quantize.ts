@@ -1,0 +1,188 @@
+/** What the product needs to know of one quantized row. */
+@unmanaged
+export class RowParams {
+  scale: f32;
+  zero: i32;
+  /** Sum of the row's levels. */
+  sum: i32;
+}
+
+/** Bytes from one row's {@link RowParams} to the next. */
+export const ROW_PARAMS_BYTES: usize = 16;
+
+/** 1.5 · 2^23: adding it to a float32 below 2^22 leaves the nearest integer, ties to even, in the low bits. */
+const MAGIC: f32 = 12582912.0;
+/** Levels fit into 8 bits, so clamping to this before rounding changes nothing and keeps {@link MAGIC} valid. */
+const FAR: f32 = 65536.0;
+/** Smallest scale of a symmetric row: 2^-23. */
+const SMALLEST_SCALE: f32 = 1.1920928955078125e-7;
+
+/** The argument block of {@link quantizeRows}. */
+@unmanaged
+export class QuantizeRows {
+  /** float32 [rows, k]. */
+  x: usize;
+  /** Levels as the tiles read them: [tile][kPadded / 4][tileRows][4]; rows past the last full tile one by one. */
+  levels: usize;
+  /** {@link RowParams} per row. */
+  params: usize;
+  rows: i32;
+  k: i32;
+  kPadded: i32;
+  tileRows: i32;
+  /** Bytes of a level: 1 for the 7-bit product, 2 for the 8-bit one. */
+  levelBytes: i32;
+  /** One symmetric scale per row, max|x| / 127.5; otherwise `scale` and `zero` for all rows. */
+  perRow: i32;
+  scale: f32;
+  zero: i32;
+  low: i32;
+  high: i32;
+}
+
+// @ts-ignore: decorator
+@inline
+function levelsOf(v: v128, reciprocal: v128, far: v128, offset: v128, low: v128, high: v128): v128 {
+  const scaled = f32x4.pmax(f32x4.neg(far), f32x4.pmin(far, f32x4.mul(v, reciprocal))),
+    level = i32x4.add(f32x4.add(scaled, f32x4.splat(MAGIC)), offset);
+  return i32x4.min_s(i32x4.max_s(level, low), high);
+}
+
+/** Quantizes rows. Units: rows. */
+export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize): void {
+  const q = changetype<QuantizeRows>(args),
+    wide = q.levelBytes == 2,
+    step = <usize>(q.levelBytes << 2),
+    low = i32x4.splat(q.low),
+    high = i32x4.splat(q.high),
+    far = f32x4.splat(FAR),
+    vectors = q.k & ~3;
+  for (let row = begin; row < end; row++) {
+    const x = q.x + ((<usize>row * <usize>q.k) << 2);
+    let scale = q.scale,
+      zero = q.zero;
+    if (q.perRow) {
+      zero = 0;
+      scale = max(largestMagnitude(x, q.k) / 127.5, SMALLEST_SCALE);
+    }
+    const reciprocal = f32x4.splat(<f32>1 / scale),
+      offset = i32x4.splat(zero - reinterpret<i32>(MAGIC)),
+      tile = row / q.tileRows,
+      whole = (tile + 1) * q.tileRows <= q.rows,
+      stride = whole ? step * <usize>q.tileRows : step,
+      first = whole ? tile * q.tileRows : row;
+    let out =
+      q.levels + <usize>first * <usize>q.kPadded * <usize>q.levelBytes + (whole ? <usize>(row - first) * step : 0);
+    let sums = i32x4.splat(0),
+      k = 0;
+    for (; k < vectors; k += 4) {
+      const level = levelsOf(v128.load(x + (<usize>k << 2)), reciprocal, far, offset, low, high);
+      sums = i32x4.add(sums, level);
+      put(out, level, wide);
+      out += stride;
+    }
+    if (k < q.k) {
+      const tail = (q.k - k) << 2;
+      v128.store(scratch, i32x4.splat(0));
+      memory.copy(scratch, x + (<usize>k << 2), tail);
+      // Lanes past the end hold the level of 0; only levels of the row may count.
+      v128.store(scratch, levelsOf(v128.load(scratch), reciprocal, far, offset, low, high), 16);
+      v128.store(scratch, i32x4.splat(0));
+      memory.copy(scratch, scratch + 16, tail);
+      const level = v128.load(scratch);
+      sums = i32x4.add(sums, level);
+      put(out, level, wide);
+      out += stride;
+      k += 4;
+    }
+    for (; k < q.kPadded; k += 4) {
+      put(out, i32x4.splat(0), wide);
+      out += stride;
+    }
+    const params = changetype<RowParams>(q.params + <usize>row * ROW_PARAMS_BYTES);
+    params.scale = scale;
+    params.zero = zero;
+    params.sum =
+      i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function put(out: usize, level: v128, wide: bool): void {
+  const halves = i16x8.narrow_i32x4_s(level, level);
+  if (wide) v128.store64_lane(out, halves, 0);
+  else v128.store32_lane(out, i8x16.narrow_i16x8_u(halves, halves), 0);
+}
+
+/** max|x|; NaN when one is NaN. */
+function largestMagnitude(x: usize, k: i32): f32 {
+  let p = f32x4.splat(0),
+    q = p;
+  const vectors = x + (<usize>(k & ~7) << 2),
+    end = x + (<usize>k << 2);
+  for (; x < vectors; x += 32) {
+    p = f32x4.max(p, f32x4.abs(v128.load(x)));
+    q = f32x4.max(q, f32x4.abs(v128.load(x, 16)));
+  }
+  p = f32x4.max(p, q);
+  let largest = max(
+    max(f32x4.extract_lane(p, 0), f32x4.extract_lane(p, 1)),
+    max(f32x4.extract_lane(p, 2), f32x4.extract_lane(p, 3)),
+  );
+  for (; x < end; x += 4) largest = max(largest, abs(load<f32>(x)));
+  return largest;
+}
+
+/** Elements of one unit of {@link rangeOfBlocks}. */
+const RANGE_BLOCK: i32 = 16384;
+
+/** The argument block of {@link rangeOfBlocks}. */
+@unmanaged
+export class RangeOfBlocks {
+  x: usize;
+  length: i32;
+  /** Smallest and largest value per unit, 0 included. */
+  ranges: usize;
+}
+
+/** Smallest and largest value of blocks of 16384 elements; NaN is passed over. Units: blocks. */
+export function rangeOfBlocks(args: usize, begin: i32, end: i32, _scratch: usize): void {
+  const r = changetype<RangeOfBlocks>(args);
+  for (let unit = begin; unit < end; unit++) {
+    let x = r.x + ((<usize>unit * <usize>RANGE_BLOCK) << 2);
+    const length = min(RANGE_BLOCK, r.length - unit * RANGE_BLOCK),
+      vectors = x + (<usize>(length & ~7) << 2),
+      last = x + (<usize>length << 2);
+    let low = f32x4.splat(0),
+      low2 = low,
+      high = low,
+      high2 = low;
+    for (; x < vectors; x += 32) {
+      const a = v128.load(x),
+        b = v128.load(x, 16);
+      low = f32x4.pmin(low, a);
+      low2 = f32x4.pmin(low2, b);
+      high = f32x4.pmax(high, a);
+      high2 = f32x4.pmax(high2, b);
+    }
+    low = f32x4.pmin(low, low2);
+    high = f32x4.pmax(high, high2);
+    let least = min(
+        min(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)),
+        min(f32x4.extract_lane(low, 2), f32x4.extract_lane(low, 3)),
+      ),
+      most = max(
+        max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)),
+        max(f32x4.extract_lane(high, 2), f32x4.extract_lane(high, 3)),
+      );
+    for (; x < last; x += 4) {
+      const v = load<f32>(x);
+      if (v < least) least = v;
+      if (v > most) most = v;
+    }
+    const out = r.ranges + (<usize>unit << 3);
+    store<f32>(out, least);
+    store<f32>(out, most, 4);
+  }
+}

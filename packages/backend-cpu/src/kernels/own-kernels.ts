@@ -1,0 +1,18 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { dequantizeWeightKernel, gatherRowsKernel } from './dequantize-rows.js';
+import { groupwiseLinearKernel } from './groupwise-linear.js';
+import { int8LinearKernel } from './int8-linear.js';
+import { packWeightsKernel } from './pack-weights.js';
+import { matMulKernels } from './tfjs-matmul.js';
+
+/** Every kernel that this backend has of its own; all others are tfjs's. */
+export function ownKernels(backendName: string): tf.KernelConfig[] {
+  return [
+    ...matMulKernels(backendName),
+    packWeightsKernel(backendName),
+    groupwiseLinearKernel(backendName),
+    int8LinearKernel(backendName),
+    gatherRowsKernel(backendName),
+    dequantizeWeightKernel(backendName),
+  ];
+}
