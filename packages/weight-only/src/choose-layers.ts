@@ -1,0 +1,56 @@
+import {
+  type AffineScheme,
+  checkScheme,
+  chooseWeightTargets,
+  describeScheme,
+  type Model,
+  matchOperators,
+  matrixShape,
+  TampError,
+  type WeightTarget,
+} from '@tamp/core';
+import { overridden, schemeOf } from './scheme.js';
+import type { WeightOnlySettings, WeightSettings } from './settings.js';
+
+/** A layer and what its weight will become. */
+export interface ChosenLayer extends WeightTarget {
+  readonly scheme: AffineScheme;
+}
+
+/** Operators whose second input is a weight matrix that can stay quantized. */
+const kinds = ['linear', 'embedding'];
+
+/** Throws a `TampError` (`usage`) when a layer's weight is quantized already. */
+export function checkDense({ layer, parameter }: Pick<WeightTarget, 'layer' | 'parameter'>): void {
+  const { storage } = parameter;
+  if (storage.kind === 'dense') return;
+  const how = storage.kind === 'affine' ? describeScheme(storage.scheme) : 'mixed bit widths';
+  throw new TampError(`its weight ${parameter.name} is quantized already (${how})`, {
+    code: 'usage',
+    at: { layer },
+    remedy: `Start from the float model, or leave the layer out with ignore: [${layer}].`,
+  });
+}
+
+/**
+ * The layers that the settings choose, each with its scheme. Throws a `TampError` (`usage`) when a target matches
+ * nothing, a weight is quantized already, or a group size does not divide a layer's width.
+ */
+export function chooseLayers(model: Model, settings: WeightOnlySettings): readonly ChosenLayer[] {
+  const targets = chooseWeightTargets(model, settings, kinds);
+  const names = new Set(targets.map(({ node }) => node.name));
+  const weightsOf = new Map<string, WeightSettings>();
+  for (const { targets: patterns, weights } of settings.overrides) {
+    for (const { name } of matchOperators(model.graph, { targets: patterns }, (node) =>
+      names.has(node.name),
+    )) {
+      weightsOf.set(name, overridden(weightsOf.get(name) ?? settings.weights, weights));
+    }
+  }
+  return targets.map((target) => {
+    checkDense(target);
+    const scheme = schemeOf(weightsOf.get(target.node.name) ?? settings.weights);
+    checkScheme(scheme, matrixShape(target.parameter.shape).columns, target.layer);
+    return { ...target, scheme };
+  });
+}

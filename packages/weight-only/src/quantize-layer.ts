@@ -1,0 +1,46 @@
+import {
+  type AffineScheme,
+  affineStorage,
+  dequantizeWeight,
+  matrixShape,
+  type Parameter,
+  quantizeWeight,
+  type RangeSearch,
+  readParameter,
+  type WeightError,
+  weightError,
+} from '@tamp/core';
+import type { RangeSettings, WeightOnlySettings } from './settings.js';
+
+/** A weight after quantization and how far it is from the original. */
+export interface QuantizedLayer {
+  readonly parameter: Parameter;
+  readonly error: WeightError;
+}
+
+function searchOf({ observer, ...search }: RangeSettings): RangeSearch | undefined {
+  return observer === 'mse' ? search : undefined;
+}
+
+/**
+ * Quantizes one weight. Rejects with a `TampError` (`data`) that names the layer when a value is NaN or infinite.
+ */
+export async function quantizeLayer(
+  layer: string,
+  parameter: Parameter,
+  scheme: AffineScheme,
+  { rangeSearch, scaleDtype }: Pick<WeightOnlySettings, 'rangeSearch' | 'scaleDtype'>,
+): Promise<QuantizedLayer> {
+  const { rows, columns } = matrixShape(parameter.shape);
+  const weight = await readParameter(parameter);
+  const search = searchOf(rangeSearch);
+  const quantized = quantizeWeight(weight, rows, columns, scheme, {
+    layer,
+    scaleFormat: scaleDtype,
+    ...(search === undefined ? {} : { search }),
+  });
+  return {
+    parameter: { ...parameter, storage: affineStorage(quantized, scheme, parameter.shape, scaleDtype) },
+    error: weightError(weight, dequantizeWeight(quantized)),
+  };
+}
