@@ -1,0 +1,92 @@
+import { createModelRunner, type Model, TampError } from '@tamp/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkWindows, logitsOutput, tokensInput, vocabularyOf } from '../data/language-model.js';
+import { type TextWindows, windowTokens } from '../data/text-windows.js';
+import { nextTokenLoss } from './cross-entropy.js';
+
+/** Options of {@link measurePerplexity}. */
+export interface PerplexityOptions {
+  readonly signal?: AbortSignal;
+  /** Windows done, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Name of the text, for errors. */
+  readonly file?: string;
+}
+
+/** A model's quality on a text. */
+export interface PerplexityResult {
+  /** exp of the mean loss. */
+  readonly perplexity: number;
+  /** Mean of −log p over all predicted tokens, in nats. */
+  readonly loss: number;
+  readonly windows: number;
+  /** Predicted tokens: all but the first of each window. */
+  readonly tokens: number;
+}
+
+/** Logits of one batch stay below this. */
+const maxLogitsBytes = 32 * 2 ** 20;
+const maxBatch = 8;
+
+/** Windows that go through the model at a time. */
+export function evaluationBatch(length: number, vocabulary: number): number {
+  return Math.max(1, Math.min(maxBatch, Math.floor(maxLogitsBytes / (length * vocabulary * 4))));
+}
+
+/**
+ * Perplexity of a causal language model over windows of a text: exp of the mean loss over tokens 2 … L of each window.
+ * Streams the windows in batches and frees all tensors, the model's too. Throws a `TampError` (`unsupported`) for
+ * another kind of model and (`data`) when the loss is not finite; rejects with the signal's reason when aborted.
+ */
+export async function measurePerplexity(
+  model: Model,
+  windows: TextWindows,
+  options: PerplexityOptions = {},
+): Promise<PerplexityResult> {
+  const { signal, onProgress, file = 'text' } = options;
+  checkWindows(model, windows, file);
+  const vocabulary = vocabularyOf(model);
+  const size = evaluationBatch(windows.length, vocabulary);
+  const runner = createModelRunner(model);
+  let total = 0;
+  try {
+    for (let first = 0; first < windows.count; first += size) {
+      signal?.throwIfAborted();
+      const count = Math.min(size, windows.count - first);
+      const ids = windowTokens(windows, first, count);
+      const input = tf.tensor2d(ids, [count, windows.length], 'int32');
+      let logits: Float32Array;
+      try {
+        const outputs = await runner.run(
+          { [tokensInput]: input },
+          { outputs: [logitsOutput], ...(signal === undefined ? {} : { signal }) },
+        );
+        const output = outputs[logitsOutput];
+        try {
+          logits = await output.data<'float32'>();
+        } finally {
+          output.dispose();
+        }
+      } finally {
+        input.dispose();
+      }
+      const loss = nextTokenLoss(logits, ids, windows.length, vocabulary);
+      if (!Number.isFinite(loss)) {
+        const which = count === 1 ? `window ${first + 1}` : `windows ${first + 1} to ${first + count}`;
+        throw new TampError(`the model's loss is ${loss} in ${which}`, {
+          code: 'data',
+          at: { file },
+          remedy:
+            'Its weights hold NaN or infinity, or they overflow: check the model and the last modifier.',
+        });
+      }
+      total += loss;
+      onProgress?.(first + count, windows.count);
+    }
+  } finally {
+    runner.dispose();
+  }
+  const tokens = windows.count * (windows.length - 1);
+  const loss = total / tokens;
+  return { perplexity: Math.exp(loss), loss, windows: windows.count, tokens };
+}

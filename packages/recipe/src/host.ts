@@ -1,0 +1,64 @@
+import type { Model, ModifierDefinition } from '@tamp/core';
+import type { ExportTarget } from './schema/recipe-schema.js';
+
+/** Text to tokens and back. */
+export interface Tokenizer {
+  /** Token ids of a text, without added tokens such as a beginning of sequence. */
+  encode(text: string): Int32Array;
+  /** Number of different token ids. */
+  readonly vocabularySize: number;
+}
+
+/** A model whose parameters are read when needed. */
+export interface OpenedModel {
+  readonly model: Model;
+  /** What to call it in results: an absolute path, a URL, a name. */
+  readonly name: string;
+  close(): Promise<void>;
+}
+
+/** A file that a run wrote. */
+export interface Artifact {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** What was written, but is not yet to be seen under its final name. Call exactly one of the two. */
+export interface StagedExport {
+  /** The files, under the names they will have. */
+  readonly artifacts: readonly Artifact[];
+  /** Gives the files their final names. */
+  commit(): Promise<void>;
+  /** Removes what was written. */
+  discard(): Promise<void>;
+}
+
+/** Options of {@link RecipeHost.stageExport}. */
+export interface ExportOptions {
+  readonly signal?: AbortSignal;
+  /** Bytes of parameters written so far, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * The world that recipes are run in: files, packages and formats. Paths come as the recipe writes them; the host
+ * resolves them from the recipe's folder. Everything rejects with a `TampError` that says what is wrong and what to do.
+ */
+export interface RecipeHost {
+  /** The default export of the package that `use` names, known to be a modifier of this copy of @tamp/core. */
+  resolveModifier(use: string): Promise<ModifierDefinition>;
+  /** Opens a model by its path; reads its description, not its parameters. */
+  openModel(path: string): Promise<OpenedModel>;
+  /** The tokenizer that travels with a model, or the one in the folder `path`. */
+  loadTokenizer(model: Model, path?: string): Promise<Tokenizer>;
+  /** A whole text file as UTF-8. */
+  readText(path: string): Promise<string>;
+  /** Checks before any work that a format for the target's name exists. */
+  checkExport(target: ExportTarget): void;
+  /** Checks before any work that a report of that name can be written. */
+  checkReport(path: string): void;
+  /** Writes a model, to be committed or discarded later. Leaves nothing behind when it rejects. */
+  stageExport(model: Model, target: ExportTarget, options: ExportOptions): Promise<StagedExport>;
+  /** Most memory this process held so far, in bytes; `null` where it cannot be known. */
+  peakMemoryBytes(): number | null;
+}

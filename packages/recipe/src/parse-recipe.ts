@@ -1,0 +1,101 @@
+import { TampError } from '@tamp/core';
+import type { z } from 'zod';
+import { type RecipeDocument, readRecipeDocument } from './document/recipe-document.js';
+import { RecipeError } from './errors/recipe-error.js';
+import { jsonSchemaOf } from './schema/known-keys.js';
+import { type Recipe, type RecipeFile, recipeSchema } from './schema/recipe-schema.js';
+import { schemaProblems } from './schema/schema-problems.js';
+
+/** A recipe and the text it was read from. */
+export interface ParsedRecipe {
+  readonly recipe: Recipe;
+  readonly document: RecipeDocument;
+}
+
+/** What is wrong with a recipe's own keys, and the recipe where nothing is. */
+export interface RecipeReading {
+  readonly document: RecipeDocument;
+  readonly recipe: Recipe | undefined;
+  readonly problems: readonly TampError[];
+}
+
+/** Keys that name what tamp does not do yet: they get a plain answer instead of `unknown key`. */
+const notSupported: readonly {
+  readonly path: readonly string[];
+  readonly problem: string;
+  readonly remedy: string;
+}[] = [
+  {
+    path: ['training'],
+    problem: 'recipes that train are not supported yet',
+    remedy: 'Take training out, and use modifiers that need no training.',
+  },
+  {
+    path: ['gates', 'accuracyDrop'],
+    problem: 'the gate accuracyDrop needs labelled data, which recipes cannot name yet',
+    remedy: 'Use perplexityIncrease with data.evaluation.',
+  },
+];
+
+function unsupportedProblems(document: RecipeDocument): readonly TampError[] {
+  return notSupported
+    .filter(({ path }) => document.at(path) !== undefined)
+    .map(
+      ({ path, problem, remedy }) =>
+        new TampError(problem, { code: 'usage', at: document.locateKey(path), remedy }),
+    );
+}
+
+/** The issues without what {@link unsupportedProblems} says already. */
+function remainingIssues(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys' || issue.path.length > 0) return [issue];
+    const keys = issue.keys.filter((key) => !notSupported.some(({ path }) => path.join() === key));
+    return keys.length === 0 ? [] : [{ ...issue, keys }];
+  });
+}
+
+function withEntries(file: RecipeFile): Recipe {
+  const { modifiers, report, ...rest } = file;
+  return {
+    ...rest,
+    modifiers: modifiers.map(({ use, ...options }) => ({ use, options })),
+    report: typeof report === 'string' ? [report] : report,
+  };
+}
+
+/**
+ * Reads a recipe's text and checks its own keys. `file` is what errors call it. Throws a {@link RecipeError} when the
+ * text is no YAML or nothing at all; anything else that is wrong is returned, so that more can be looked for.
+ */
+export function readRecipe(text: string, file: string): RecipeReading {
+  const document = readRecipeDocument(text, file);
+  if (document.value === null || document.value === undefined) {
+    throw new RecipeError([
+      new TampError('the recipe is empty', {
+        code: 'usage',
+        at: { file, line: 1, column: 1 },
+        remedy: 'Give at least model and modifiers; tamp init writes an example.',
+      }),
+    ]);
+  }
+  const unsupported = unsupportedProblems(document);
+  const parsed = recipeSchema.safeParse(document.value);
+  if (parsed.success) return { document, recipe: withEntries(parsed.data), problems: unsupported };
+  const context = { document, base: [], schema: jsonSchemaOf(recipeSchema) };
+  return {
+    document,
+    recipe: undefined,
+    problems: [...unsupported, ...schemaProblems(remainingIssues(parsed.error.issues), context)],
+  };
+}
+
+/**
+ * Reads a recipe's text and checks its own keys; what depends on the modifiers and the model is checked by
+ * `prepareRecipe`. `file` is what errors call it. Throws a {@link RecipeError} that lists everything found.
+ */
+export function parseRecipe(text: string, file: string): ParsedRecipe {
+  const { document, recipe, problems } = readRecipe(text, file);
+  if (recipe === undefined || problems.length > 0) throw new RecipeError(problems);
+  return { recipe, document };
+}

@@ -1,0 +1,119 @@
+import { elementCount, type Model, type Parameter, type PlannedTarget, storedBytes } from '@tamp/core';
+import { vocabularyOf } from '../data/language-model.js';
+import type { TextWindows } from '../data/text-windows.js';
+import { evaluationBatch } from '../evaluation/perplexity.js';
+import type { ExportTarget } from '../schema/recipe-schema.js';
+import type { PreparedRecipe } from './prepare-recipe.js';
+
+/** What one modifier will do. */
+export interface ModifierOutline {
+  readonly name: string;
+  readonly description: string;
+  readonly targets: readonly PlannedTarget[];
+}
+
+/** Windows of text that a run reads. */
+export interface TextOutline {
+  readonly windows: number;
+  readonly sequenceLength: number;
+}
+
+/** What a run would do and cost, as plain data. */
+export interface RecipePlan {
+  readonly model: string;
+  readonly architecture: string;
+  /** Number of weights in all. */
+  readonly parameters: number;
+  /** Bytes of the parameters, before and after. */
+  readonly sizes: { readonly before: number; readonly after: number };
+  readonly modifiers: readonly ModifierOutline[];
+  readonly calibration: TextOutline | null;
+  readonly evaluation: TextOutline | null;
+  readonly export: readonly ExportTarget[];
+  /** An estimate of what the run holds in memory at its peak, the JavaScript engine itself left out. */
+  readonly memoryBytes: number;
+}
+
+/** Bytes that a model's parameters take, ties counted once. */
+export function modelBytes(model: Model): number {
+  let bytes = 0;
+  for (const parameter of model.parameters.values()) bytes += storedBytes(parameter.storage);
+  return bytes;
+}
+
+/** Bytes of each parameter after all modifiers: what the last one that works on it leaves. */
+function bytesAfter(prepared: PreparedRecipe): ReadonlyMap<string, number> {
+  const after = new Map<string, number>();
+  for (const [name, { storage }] of prepared.model.parameters) after.set(name, storedBytes(storage));
+  for (const { plan } of prepared.modifiers) {
+    for (const target of plan.targets) after.set(target.parameter, target.bytesAfter);
+  }
+  return after;
+}
+
+const float32 = 4;
+
+function denseBytes(parameter: Parameter): number {
+  return elementCount(parameter.shape) * float32;
+}
+
+/** What goes through the model at a time: a batch of logits, on the backend and read back. */
+function logitsBytes(model: Model, windows: TextWindows | undefined): number {
+  if (windows === undefined) return 0;
+  const vocabulary = vocabularyOf(model);
+  return 2 * evaluationBatch(windows.length, vocabulary) * windows.length * vocabulary * float32;
+}
+
+/**
+ * The evaluation before holds every parameter as float32; while modifiers work, the packed model grows beside one
+ * parameter at a time; the evaluation after holds the packed model, its copy on the backend, and the rest as float32.
+ */
+function memoryEstimate(prepared: PreparedRecipe, after: ReadonlyMap<string, number>): number {
+  const parameters = [...prepared.model.parameters.values()];
+  const touched = new Set(
+    prepared.modifiers.flatMap(({ plan }) => plan.targets.map(({ parameter }) => parameter)),
+  );
+  const sum = (list: readonly Parameter[], bytes: (parameter: Parameter) => number): number =>
+    list.reduce((total, parameter) => total + bytes(parameter), 0);
+  const changed = parameters.filter(({ name }) => touched.has(name));
+  const packed = sum(changed, ({ name }) => after.get(name) ?? 0);
+  const rest = sum(
+    parameters.filter(({ name }) => !touched.has(name)),
+    denseBytes,
+  );
+  const all = sum(parameters, denseBytes);
+  const logits = logitsBytes(prepared.model, prepared.evaluation ?? prepared.calibration);
+  // Reading, rounding and packing a weight holds it about three times over.
+  const modify = packed + 3 * Math.max(0, ...changed.map(denseBytes));
+  return Math.max(
+    prepared.evaluation === undefined ? 0 : all + logits,
+    prepared.calibration === undefined ? modify : all + modify,
+    prepared.evaluation === undefined ? 0 : 2 * packed + rest + logits,
+  );
+}
+
+function outline(windows: TextWindows | undefined): TextOutline | null {
+  return windows === undefined ? null : { windows: windows.count, sequenceLength: windows.length };
+}
+
+/** What running a prepared recipe would do and cost; does no work. */
+export function planRecipe(prepared: PreparedRecipe): RecipePlan {
+  const { model, modelName, modifiers, recipe } = prepared;
+  const after = bytesAfter(prepared);
+  let weights = 0;
+  for (const { shape } of model.parameters.values()) weights += elementCount(shape);
+  return {
+    model: modelName,
+    architecture: model.architecture,
+    parameters: weights,
+    sizes: {
+      before: modelBytes(model),
+      after: [...after.values()].reduce((total, bytes) => total + bytes, 0),
+    },
+    modifiers: modifiers.map(({ name, description, plan }) => ({ name, description, targets: plan.targets })),
+    calibration: outline(prepared.calibration),
+    evaluation: outline(prepared.evaluation),
+    export: recipe.export,
+    memoryBytes: memoryEstimate(prepared, after),
+  };
+}

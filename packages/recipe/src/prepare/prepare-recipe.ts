@@ -1,0 +1,85 @@
+import { type Model, TampError } from '@tamp/core';
+import { problemAt } from '../errors/locate-problem.js';
+import { RecipeError } from '../errors/recipe-error.js';
+import type { OpenedModel, RecipeHost } from '../host.js';
+import { readRecipe } from '../parse-recipe.js';
+import type { Recipe } from '../schema/recipe-schema.js';
+import { outputProblems } from './check-outputs.js';
+import { type PlannedModifier, planModifiers, readyModifiers } from './prepare-modifiers.js';
+import { prepareTexts, type RecipeTexts } from './prepare-texts.js';
+
+/** A recipe that was checked against its modifiers, its model and its texts: ready for one run. */
+export interface PreparedRecipe extends RecipeTexts {
+  readonly recipe: Recipe;
+  readonly model: Model;
+  /** What the host calls the model. */
+  readonly modelName: string;
+  readonly modifiers: readonly PlannedModifier[];
+  /** Closes the model; call it when done, run or not. */
+  close(): Promise<void>;
+}
+
+/** Options of {@link prepareRecipe}. */
+export interface PrepareOptions {
+  /** Read the evaluation text. Default true. */
+  readonly evaluate?: boolean;
+}
+
+/**
+ * Reads a recipe and checks all of it before any work: its keys, that every modifier exists and accepts its options
+ * and finds its targets in the model, that the texts are long enough, that what it writes can be written. `file` is
+ * what errors call the recipe. Throws a {@link RecipeError} that lists everything found, each with line and column.
+ */
+export async function prepareRecipe(
+  text: string,
+  file: string,
+  host: RecipeHost,
+  options: PrepareOptions = {},
+): Promise<PreparedRecipe> {
+  const { evaluate = true } = options;
+  const { document, recipe, problems: found } = readRecipe(text, file);
+  const problems = [...found];
+  const ready = await readyModifiers(document, host, problems);
+  if (recipe !== undefined) problems.push(...outputProblems(recipe, evaluate, document, host));
+
+  const needsCalibration = ready.filter(({ modifier }) => modifier.needs === 'calibration');
+  if (recipe !== undefined && recipe.data.calibration === undefined) {
+    for (const { index, name } of needsCalibration) {
+      problems.push(
+        new TampError('it observes the model, and there is no calibration text', {
+          code: 'usage',
+          at: { ...document.locate(['modifiers', index, 'use']), modifier: name },
+          remedy: 'Give data.calibration.',
+        }),
+      );
+    }
+  }
+
+  const path = document.at(['model']);
+  let opened: OpenedModel | undefined;
+  if (typeof path === 'string' && path !== '') {
+    try {
+      opened = await host.openModel(path);
+    } catch (error) {
+      problems.push(problemAt(error, document, ['model']));
+    }
+  }
+
+  try {
+    if (opened !== undefined) {
+      const { model } = opened;
+      const modifiers = planModifiers(ready, model, document, problems);
+      const wanted = { calibration: needsCalibration.length > 0, evaluation: evaluate };
+      const texts =
+        recipe === undefined ? {} : await prepareTexts(recipe, wanted, model, document, host, problems);
+      if (recipe !== undefined && problems.length === 0) {
+        const { close } = opened;
+        return { recipe, model, modelName: opened.name, modifiers, ...texts, close: () => close() };
+      }
+    }
+    throw new RecipeError(problems);
+  } catch (error) {
+    await opened?.close();
+    throw error;
+  }
+}
