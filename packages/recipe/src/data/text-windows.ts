@@ -29,8 +29,8 @@ export function cutWindows(ids: Int32Array, options: WindowOptions): TextWindows
   const { sequenceLength, count, atMost, file } = options;
   const available = Math.floor(ids.length / sequenceLength);
   if (available === 0) {
-    const what = ids.length === 0 ? 'holds no tokens' : `holds ${ids.length} tokens, less than one window`;
-    throw new TampError(`${what} of ${sequenceLength}`, {
+    const what = ids.length === 0 ? 'is empty' : `holds ${ids.length} tokens`;
+    throw new TampError(`${what}, and one window takes ${sequenceLength}`, {
       code: 'data',
       at: { file },
       remedy: 'Give a longer text or a smaller sequenceLength.',

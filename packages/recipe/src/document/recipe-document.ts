@@ -1,6 +1,7 @@
 import { type ErrorLocation, TampError } from '@tamp/core';
 import {
   type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isNode,
@@ -31,6 +32,15 @@ export interface RecipeDocument {
 
 /** A recipe is written by hand; anything longer is some other file. */
 const maxLength = 2 ** 20;
+
+/** What to do about the most common mistakes, by the parser's codes. */
+const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
+  BAD_SCALAR_START: 'Put the text in quotes.',
+  DUPLICATE_KEY: 'Keep one of the two.',
+  TAB_AS_INDENT: 'Indent with spaces.',
+  BAD_INDENT: 'Indent keys of one mapping by the same number of spaces.',
+  MULTIPLE_DOCS: 'Keep one recipe per file.',
+};
 
 interface Entry {
   readonly key: Node | undefined;
@@ -91,7 +101,7 @@ export function readRecipeDocument(text: string, file: string): RecipeDocument {
           new TampError(`is not valid YAML: ${error.message}`, {
             code: 'usage',
             at: place(error.pos[0]),
-            remedy: 'Correct it; indent with spaces, and quote text that holds : # @ or *.',
+            remedy: remedies[error.code] ?? 'Correct it; text that holds : # or * must stand in quotes.',
             cause: error,
           }),
       ),

@@ -72,12 +72,8 @@ export function schemaProblems(issues: readonly Issue[], context: SchemaContext)
     const value = document.at(path);
     const name = lastKey(path);
     const about = descriptionOf(schema, inner);
-    const fail = (problem: string, remedy: string | undefined, at = document.locate(path)): TampError =>
-      new TampError(problem, {
-        code: 'usage',
-        at: { ...at, ...modifier },
-        ...(remedy === undefined ? {} : { remedy }),
-      });
+    const fail = (problem: string, remedy: string, at = document.locate(path)): TampError =>
+      new TampError(problem, { code: 'usage', at: { ...at, ...modifier }, remedy });
     const meaning = about === undefined ? undefined : `It is: ${about}${/[.!?]$/.test(about) ? '' : '.'}`;
 
     if (issue.code === 'unrecognized_keys') {
@@ -95,19 +91,33 @@ export function schemaProblems(issues: readonly Issue[], context: SchemaContext)
     switch (issue.code) {
       case 'invalid_type': {
         const expected = kinds[issue.expected] ?? issue.expected;
-        return [fail(`${name} must be ${expected}, not ${showValue(value)}`, meaning)];
+        return [
+          fail(`${name} must be ${expected}, not ${showValue(value)}`, meaning ?? `Write ${expected}.`),
+        ];
       }
       case 'invalid_value': {
         const values = issue.values.map(String);
         const problem = `${name} must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}, not ${showValue(value)}`;
         const near = typeof value === 'string' ? suggestWord(value, values, 'values') : undefined;
-        return [fail(problem, near ?? meaning)];
+        return [fail(problem, near ?? meaning ?? 'Choose one of these.')];
       }
       case 'too_big':
       case 'too_small':
-        return [fail(`${name} ${bound(issue)}, not ${showValue(value)}`, meaning)];
+        return [
+          fail(
+            Array.isArray(value)
+              ? `${name} ${bound(issue)}`
+              : `${name} ${bound(issue)}, not ${showValue(value)}`,
+            meaning ?? 'Change it, or take it out to get the default.',
+          ),
+        ];
       case 'not_multiple_of':
-        return [fail(`${name} must be a multiple of ${issue.divisor}, not ${showValue(value)}`, meaning)];
+        return [
+          fail(
+            `${name} must be a multiple of ${issue.divisor}, not ${showValue(value)}`,
+            meaning ?? 'Change it.',
+          ),
+        ];
       case 'invalid_union': {
         const nearest = nearestForm(issue.errors);
         if (nearest !== undefined) return nearest.flatMap((nested) => describe(nested, inner));
@@ -117,10 +127,10 @@ export function schemaProblems(issues: readonly Issue[], context: SchemaContext)
           ),
         );
         const wanted = forms.length === 0 ? 'of another form' : [...new Set(forms)].join(' or ');
-        return [fail(`${name} must be ${wanted}, not ${showValue(value)}`, meaning)];
+        return [fail(`${name} must be ${wanted}, not ${showValue(value)}`, meaning ?? `Write ${wanted}.`)];
       }
       default:
-        return [fail(`${name}: ${issue.message}`, meaning)];
+        return [fail(`${name}: ${issue.message}`, meaning ?? 'Change it.')];
     }
   };
 
