@@ -5,6 +5,8 @@ import { lintGraph } from './lint.js';
 const dtypes: readonly ValueDtype[] = ['float32', 'int32', 'bool'];
 const maxNodes = 1_000_000;
 const maxDepth = 16;
+/** Names and scope paths; a path has a prefix for each of its dots, and each must be declared. */
+const maxTextLength = 1024;
 
 /** The graph as JSON text. */
 export function graphToJson(graph: Graph): string {
@@ -26,6 +28,7 @@ function asRecord(value: unknown, where: string): Record<string, unknown> {
 
 function asText(value: unknown, where: string): string {
   if (typeof value !== 'string') malformed(where, 'is not a string');
+  if (value.length > maxTextLength) malformed(where, `is longer than ${maxTextLength} characters`);
   return value;
 }
 

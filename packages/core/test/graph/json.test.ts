@@ -55,4 +55,10 @@ describe('graphFromJson', () => {
   it.each(broken)('refuses %s with a typed error', (_what, damage) => {
     expect(() => graphFromJson(damage(JSON.parse(graphToJson(example()))))).toThrow(TampError);
   });
+
+  it('refuses an endless scope path before it looks at each of its prefixes', () => {
+    const json = JSON.parse(graphToJson(example()));
+    json.nodes[0].scope = 'a.'.repeat(1000);
+    expect(() => graphFromJson(json)).toThrow(/longer than 1024 characters/);
+  });
 });
