@@ -8,6 +8,12 @@ import { roundBlocks } from './groupwise/round-blocks';
 import { gemmInt8 } from './int8/gemm';
 import { packInt8 } from './int8/pack';
 import { quantizeRows, rangeOfBlocks } from './int8/quantize';
+import { attention } from './nn/attention';
+import { binary } from './nn/elementwise';
+import { rmsNorm } from './nn/rms-norm';
+import { rotary } from './nn/rotary';
+import { softmaxRows } from './nn/softmax';
+import { swiGlu } from './nn/swiglu';
 
 /**
  * Runs units [begin, end) of a task. The numbers are those of `src/wasm/tasks.ts`. A task writes only its own
@@ -47,6 +53,24 @@ export function runTask(task: i32, args: usize, begin: i32, end: i32, scratch: u
       break;
     case 10:
       roundBlocks(args, begin, end, scratch);
+      break;
+    case 11:
+      rmsNorm(args, begin, end, scratch);
+      break;
+    case 12:
+      swiGlu(args, begin, end, scratch);
+      break;
+    case 13:
+      rotary(args, begin, end, scratch);
+      break;
+    case 14:
+      attention(args, begin, end, scratch);
+      break;
+    case 15:
+      softmaxRows(args, begin, end, scratch);
+      break;
+    case 16:
+      binary(args, begin, end, scratch);
       break;
     default:
       unreachable();

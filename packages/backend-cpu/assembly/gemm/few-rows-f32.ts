@@ -8,8 +8,8 @@ function sum(v: v128): f32 {
 }
 
 /** One row of a times `columns` rows of b, read where they lie: for few rows, packing would cost more than it saves. */
-function dotRows(a: usize, b: usize, k: i32, columns: i32, c: usize): void {
-  const ldb = <usize>k << 2,
+export function dotRows(a: usize, b: usize, ldb: usize, k: i32, columns: i32, c: usize): void {
+  const bytes = <usize>k << 2,
     vectors = <usize>(k & ~3) << 2;
   let n = 0;
   for (; n + 4 <= columns; n += 4) {
@@ -32,7 +32,7 @@ function dotRows(a: usize, b: usize, k: i32, columns: i32, c: usize): void {
       t1 = sum(q),
       t2 = sum(r),
       t3 = sum(s);
-    for (; i < ldb; i += 4) {
+    for (; i < bytes; i += 4) {
       const x = load<f32>(a + i);
       t0 = multiplyAddScalar(t0, x, load<f32>(b + i));
       t1 = multiplyAddScalar(t1, x, load<f32>(b1 + i));
@@ -51,7 +51,7 @@ function dotRows(a: usize, b: usize, k: i32, columns: i32, c: usize): void {
     let i: usize = 0;
     for (; i < vectors; i += 16) p = multiplyAdd(p, v128.load(a + i), v128.load(b + i));
     let t = sum(p);
-    for (; i < ldb; i += 4) t = multiplyAddScalar(t, load<f32>(a + i), load<f32>(b + i));
+    for (; i < bytes; i += 4) t = multiplyAddScalar(t, load<f32>(a + i), load<f32>(b + i));
     store<f32>(c, t);
     b += ldb;
     c += 4;
@@ -62,7 +62,7 @@ function dotRows(a: usize, b: usize, k: i32, columns: i32, c: usize): void {
  * One row of a times `columns` columns of b stored [k][n], k ascending. Rows of b are read as long as they are,
  * four at a time, and the sums wait in c: walking down columns would leave a page at every step.
  */
-function axpyColumns(a: usize, b: usize, ldb: usize, k: i32, columns: i32, c: usize): void {
+export function axpyColumns(a: usize, b: usize, ldb: usize, k: i32, columns: i32, c: usize): void {
   const bytes = <usize>columns << 2,
     vectors = <usize>(columns & ~3) << 2;
   memory.fill(c, 0, bytes);
@@ -116,7 +116,7 @@ export function gemmFewRowsF32(args: usize, begin: i32, end: i32, _scratch: usiz
     for (let m = 0; m < g.m; m++) {
       const a = g.a + ((batch * <usize>g.batchA + <usize>m * <usize>g.k) << 2),
         c = g.c + (((batch * <usize>g.m + <usize>m) * <usize>g.n + <usize>n0) << 2);
-      if (g.transposedB) dotRows(a, b + ((<usize>n0 * <usize>g.k) << 2), g.k, columns, c);
+      if (g.transposedB) dotRows(a, b + ((<usize>n0 * <usize>g.k) << 2), <usize>g.k << 2, g.k, columns, c);
       else axpyColumns(a, b + (<usize>n0 << 2), <usize>g.n << 2, g.k, columns, c);
       finishBlock(c, 0, 1, columns, g.bias ? g.bias + (<usize>n0 << 2) : 0, g.low, g.high);
     }

@@ -1,9 +1,12 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { dequantizeWeightKernel, gatherRowsKernel } from './dequantize-rows.js';
+import { attentionKernel, rmsNormKernel, rotaryKernel, swiGluKernel } from './fused.js';
 import { groupwiseLinearKernel } from './groupwise-linear.js';
 import { int8LinearKernel } from './int8-linear.js';
 import { packWeightsKernel } from './pack-weights.js';
+import { elementwiseKernels } from './tfjs-elementwise.js';
 import { matMulKernels } from './tfjs-matmul.js';
+import { softmaxKernel } from './tfjs-softmax.js';
 
 /** Every kernel that this backend has of its own; all others are tfjs's. */
 export function ownKernels(backendName: string): tf.KernelConfig[] {
@@ -14,5 +17,11 @@ export function ownKernels(backendName: string): tf.KernelConfig[] {
     int8LinearKernel(backendName),
     gatherRowsKernel(backendName),
     dequantizeWeightKernel(backendName),
+    rmsNormKernel(backendName),
+    swiGluKernel(backendName),
+    rotaryKernel(backendName),
+    attentionKernel(backendName),
+    softmaxKernel(backendName),
+    ...elementwiseKernels(backendName),
   ];
 }

@@ -11,6 +11,12 @@ export const Task = {
   gemmGroupwise: 8,
   dequantizeRows: 9,
   roundBlocks: 10,
+  rmsNorm: 11,
+  swiGlu: 12,
+  rotary: 13,
+  attention: 14,
+  softmaxRows: 15,
+  binary: 16,
 } as const;
 
 /** One of {@link Task}. */

@@ -1,0 +1,147 @@
+import { operators } from '@tamp/core';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CpuBackend } from '../src/index.js';
+import { allBackends } from './backends.js';
+import { integer, randomSource, uniformValues } from './random.js';
+
+const random = randomSource(31);
+
+describe('float kernels', () => {
+  let backends: CpuBackend[] = [];
+  beforeAll(async () => {
+    backends = await allBackends();
+  });
+  afterAll(() => {
+    for (const { name } of backends) tf.removeBackend(name);
+  });
+
+  /**
+   * The composition of tfjs operations on tfjs's own backend against the kernel, in every variant: within `bound` of
+   * the values' largest magnitude, and the same bits for any number of threads.
+   */
+  async function compare(run: () => tf.Tensor, bound: number, label: string): Promise<void> {
+    await tf.setBackend('cpu');
+    const reference = tf.tidy(run);
+    const expected = new Float32Array(await reference.data());
+    reference.dispose();
+    const scale = expected.reduce((largest, v) => Math.max(largest, Math.abs(v)), 1e-30);
+    const bySimd = new Map<string, Float32Array>();
+    for (const { name, simd, backend } of backends) {
+      await tf.setBackend(name);
+      const start = { tensors: tf.memory().numTensors, blocks: backend.runtime.heap.blocks };
+      const result = tf.tidy(run);
+      const values = new Float32Array(await result.data());
+      expect(result.shape, label).toEqual(reference.shape);
+      result.dispose();
+      expect(tf.memory().numTensors).toBe(start.tensors);
+      expect(backend.runtime.heap.blocks).toBe(start.blocks);
+      const worst = values.reduce((w, v, i) => {
+        const error = Math.abs(v - (expected[i] ?? Number.NaN));
+        return error > w || Number.isNaN(error) ? error : w;
+      }, 0);
+      if (!(worst <= bound * scale)) expect.fail(`${name} ${label}: ${worst} above ${bound * scale}`);
+      const first = bySimd.get(simd);
+      if (first === undefined) bySimd.set(simd, values);
+      else expect(values, `${name} ${label}`).toEqual(first);
+    }
+  }
+
+  it('RMSNorm', async () => {
+    for (const width of [1, 3, 8, 192, 515]) {
+      const rows = integer(random, 1, 300);
+      const x = uniformValues(random, rows * width);
+      const weight = uniformValues(random, width);
+      const run = (): tf.Tensor =>
+        operators
+          .get('rms_norm')
+          .run([tf.tensor2d(x, [rows, width]), tf.tensor1d(weight)], { epsilon: 1e-5 });
+      // A mean of positive numbers, a root and two products: eight roundings of half a unit.
+      await compare(run, 8 * 2 ** -24, `width ${width}`);
+    }
+  });
+
+  it('SwiGLU', async () => {
+    for (const length of [1, 7, 4096, 9001]) {
+      const gate = uniformValues(random, length).map((v, i) => v * (i % 3 === 0 ? 100 : 5));
+      const up = uniformValues(random, length);
+      const run = (): tf.Tensor => operators.get('swiglu').run([tf.tensor1d(gate), tf.tensor1d(up)], {});
+      // The exponential is within two units in the last place; sum, quotient and products add four halves.
+      await compare(run, 4 * 2 ** -23, `length ${length}`);
+    }
+  });
+
+  it('rotary embedding', async () => {
+    for (const headSize of [2, 6, 32, 128]) {
+      const [batch, sequence, heads] = [2, 19, 3];
+      const frequencies = Array.from({ length: headSize / 2 }, (_, i) => 10000 ** ((-2 * i) / headSize));
+      const x = uniformValues(random, batch * sequence * heads * headSize);
+      const run = (): tf.Tensor =>
+        operators
+          .get('rotary_embedding')
+          .run([tf.tensor3d(x, [batch, sequence, heads * headSize])], { frequencies, attentionScale: 1.1 });
+      // Two products and a sum.
+      await compare(run, 3 * 2 ** -24, `head size ${headSize}`);
+    }
+  });
+
+  it('causal attention with grouped-query heads', async () => {
+    const shapes = [
+      { batch: 1, queries: 1, keys: 1, heads: 1, keyValueHeads: 1, headSize: 4 },
+      { batch: 2, queries: 1, keys: 77, heads: 4, keyValueHeads: 2, headSize: 16 },
+      { batch: 1, queries: 3, keys: 40, heads: 3, keyValueHeads: 1, headSize: 5 },
+      { batch: 2, queries: 65, keys: 65, heads: 6, keyValueHeads: 2, headSize: 32 },
+      { batch: 1, queries: 130, keys: 150, heads: 2, keyValueHeads: 2, headSize: 20 },
+    ];
+    for (const s of shapes) {
+      const width = s.heads * s.headSize;
+      const keyWidth = s.keyValueHeads * s.headSize;
+      const q = uniformValues(random, s.batch * s.queries * width).map((v) => v * 3);
+      const k = uniformValues(random, s.batch * s.keys * keyWidth).map((v) => v * 3);
+      const v = uniformValues(random, s.batch * s.keys * keyWidth);
+      const run = (): tf.Tensor =>
+        operators
+          .get('attention')
+          .run(
+            [
+              tf.tensor3d(q, [s.batch, s.queries, width]),
+              tf.tensor3d(k, [s.batch, s.keys, keyWidth]),
+              tf.tensor3d(v, [s.batch, s.keys, keyWidth]),
+            ],
+            {
+              heads: s.heads,
+              keyValueHeads: s.keyValueHeads,
+              headSize: s.headSize,
+              scale: 1 / Math.sqrt(s.headSize),
+            },
+          );
+      // Scores up to 9·√headSize are off by headSize half units of themselves, and the exponential turns an
+      // absolute error of a score into a relative error of its weight; the weights' sum and the values add theirs.
+      const bound = (s.headSize * 9 * Math.sqrt(s.headSize) + 2 * s.keys) * 2 ** -24;
+      await compare(run, bound, JSON.stringify(s));
+    }
+  });
+
+  it('softmax, sums, differences and products', async () => {
+    for (const [rows, width] of [
+      [1, 1],
+      [5, 7],
+      [70, 1030],
+    ] as const) {
+      const a = uniformValues(random, rows * width).map((v) => v * 20);
+      const b = uniformValues(random, rows * width);
+      const shape: [number, number] = [rows, width];
+      const label = `${rows} x ${width}`;
+      // The exponential's two units, the sum of up to 1030 positive terms in four lanes, one product.
+      await compare(() => tf.softmax(tf.tensor2d(a, shape)), (3 + width / 8) * 2 ** -23, label);
+      // One rounding on both sides: the same bits.
+      await compare(() => tf.add(tf.tensor2d(a, shape), tf.tensor2d(b, shape)), 0, label);
+      await compare(() => tf.sub(tf.tensor2d(a, shape), tf.tensor2d(b, shape)), 0, label);
+      await compare(() => tf.mul(tf.tensor2d(a, shape), tf.tensor2d(b, shape)), 0, label);
+      await compare(() => tf.mul(tf.tensor2d(a, shape), 0.37), 0, label);
+      await compare(() => tf.sub(1, tf.tensor2d(a, shape)), 0, label);
+      await compare(() => tf.add(tf.tensor2d(a, shape), tf.tensor1d(b.subarray(0, width))), 0, label);
+    }
+  });
+});
