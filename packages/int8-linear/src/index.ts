@@ -1,1 +1,19 @@
-export {};
+export { describeLinearLayers, type Int8LinearDescription } from './describe.js';
+export { createInt8Linear, type Int8Linear, type Int8LinearSource } from './int8-linear.js';
+export {
+  columnOffsets,
+  type Int8Weight,
+  type Int8WeightRule,
+  type QuantizeInt8WeightOptions,
+  quantizeInt8Weight,
+} from './int8-weight.js';
+export { int8LinearModifier as default } from './modifier.js';
+export type { GraphRunOptions } from './quantize-graph-model.js';
+export { quantizeLinearLayers } from './quantize-linear-layers.js';
+export type {
+  ActivationObserverKind,
+  ActivationSettings,
+  Int8LinearOptions,
+  Int8LinearSettings,
+  Int8WeightGranularity,
+} from './settings.js';

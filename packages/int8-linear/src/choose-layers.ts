@@ -1,0 +1,40 @@
+import {
+  chooseWeightTargets,
+  describeScheme,
+  type Model,
+  matchOperators,
+  TampError,
+  type WeightTarget,
+} from '@tamp/core';
+import type { Int8LinearSettings } from './settings.js';
+
+/** A weight to quantize and every matched layer that uses it. */
+export interface ChosenLayer extends WeightTarget {
+  /** Names of the linear operators to make int8, the target's own first. */
+  readonly nodes: readonly string[];
+}
+
+/** Throws a `TampError` (`usage`) when a layer's weight is quantized already. */
+export function checkDense({ layer, parameter }: Pick<WeightTarget, 'layer' | 'parameter'>): void {
+  const { storage } = parameter;
+  if (storage.kind === 'dense') return;
+  const how = storage.kind === 'affine' ? describeScheme(storage.scheme) : 'mixed bit widths';
+  throw new TampError(`its weight ${parameter.name} is quantized already (${how})`, {
+    code: 'usage',
+    at: { layer },
+    remedy: `Start from the float model, or leave the layer out with ignore: [${layer}].`,
+  });
+}
+
+/**
+ * The layers that the settings choose. Throws a `TampError` (`usage`) when a target matches nothing or a weight is
+ * quantized already.
+ */
+export function chooseLayers(model: Model, settings: Int8LinearSettings): readonly ChosenLayer[] {
+  const matched = matchOperators(model.graph, settings, ({ operator }) => operator === 'linear');
+  return chooseWeightTargets(model, settings).map((target) => {
+    checkDense(target);
+    const weight = target.node.inputs[1];
+    return { ...target, nodes: matched.filter(({ inputs }) => inputs[1] === weight).map(({ name }) => name) };
+  });
+}

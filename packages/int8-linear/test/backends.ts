@@ -1,0 +1,28 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { registerCpuBackend } from '@tamp/backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
+
+/** Every tfjs backend that has the kernels; the same tests run over each. tfjs's own cpu backend is the reference. */
+const backends: Readonly<Record<string, () => Promise<void>>> = {
+  cpu: async () => {},
+  'tamp-cpu': async () => {
+    await registerCpuBackend();
+  },
+};
+
+/** Runs tests over every backend; each must leave as many tensors as it found. */
+export function overBackends(title: string, body: () => void): void {
+  describe.each(Object.keys(backends))(`${title}, on %s`, (backend) => {
+    let before = 0;
+    beforeEach(async () => {
+      await backends[backend]();
+      await tf.setBackend(backend);
+      before = tf.memory().numTensors;
+    });
+    afterEach(() => {
+      expect(tf.memory().numTensors).toBe(before);
+    });
+    body();
+  });
+}
