@@ -1,0 +1,138 @@
+import { type ByteSource, TampError } from '@tamp/core';
+import { maxChunkBytes, sharedBelowBytes, sharedEntryBytes } from '../archive-format.js';
+import { sha256 } from '../checksum/sha256.js';
+import { type CompressionPolicy, compress, type NumberWidth } from '../compression/compress.js';
+import type { Stream } from '../layout/encoding.js';
+import type { ManifestEntry } from '../manifest/manifest.js';
+import type { PartsWriter } from './parts-writer.js';
+
+/** A run of a parameter's bytes to be written. */
+export interface StreamToWrite {
+  readonly source: ByteSource;
+  /** Bytes per number, for the byte-plane filter. */
+  readonly width: NumberWidth;
+  /** Bytes per row of the parameter: chunks hold whole rows where a row fits. */
+  readonly rowBytes: number;
+  /** Small streams of one group share entries: they compress alike. */
+  readonly group: string;
+}
+
+/** Writes streams: large ones in entries of their own, small ones together. */
+export interface StreamWriter {
+  /** Writes a stream, or finds where it is if its source was written before (tied weights). */
+  write(stream: StreamToWrite): Promise<Stream>;
+  /** Writes the shared entries that are still open and gives the table of all entries. */
+  finish(): Promise<readonly ManifestEntry[]>;
+}
+
+interface SharedEntry {
+  readonly index: number;
+  readonly width: NumberWidth;
+  readonly pieces: Uint8Array[];
+  bytes: number;
+}
+
+/** Reads a range, and checks that the source gave all of it. */
+export async function readExactly(source: ByteSource, start: number, end: number): Promise<Uint8Array> {
+  const bytes = await source.read(start, end);
+  if (bytes.length === end - start) return bytes;
+  throw new TampError(`gave ${bytes.length} bytes where ${end - start} were asked for`, {
+    code: 'io',
+    at: { file: source.label },
+  });
+}
+
+/**
+ * A stream writer. Of any parameter it holds one chunk at a time, of small ones at most 1 MiB per group.
+ * `maxEntryBytes` caps an entry below what a part can hold; `beforeEntry` runs before each step (progress, abort).
+ */
+export function createStreamWriter(
+  parts: PartsWriter,
+  policy: CompressionPolicy,
+  maxEntryBytes: number,
+  onRead: (bytes: number) => void,
+): StreamWriter {
+  const table: (ManifestEntry | undefined)[] = [];
+  const shared = new Map<string, SharedEntry>();
+  const known = new Map<ByteSource, Stream>();
+  const chunkLimit = Math.min(maxChunkBytes, maxEntryBytes);
+  const sharedLimit = Math.min(sharedEntryBytes, maxEntryBytes);
+
+  const reserve = (): number => table.push(undefined) - 1;
+
+  const writeEntry = async (index: number, bytes: Uint8Array, width: NumberWidth): Promise<void> => {
+    const name = `p/${index}`;
+    const { planes, ...entry } = compress(bytes, width, policy);
+    await parts.add(name, entry);
+    const digest = await sha256(entry.contents);
+    table[index] = { name, bytes: bytes.length, sha256: digest, ...(planes === 1 ? {} : { planes }) };
+  };
+
+  const flush = async (entry: SharedEntry): Promise<void> => {
+    const bytes = new Uint8Array(entry.bytes);
+    let at = 0;
+    for (const piece of entry.pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    await writeEntry(entry.index, bytes, entry.width);
+  };
+
+  const writeShared = async ({ source, width, group }: StreamToWrite): Promise<Stream> => {
+    const bytes = source.byteLength;
+    let entry = shared.get(group);
+    if (entry !== undefined && entry.bytes + bytes > sharedLimit) {
+      shared.delete(group);
+      await flush(entry);
+      entry = undefined;
+    }
+    entry ??= { index: reserve(), width, pieces: [], bytes: 0 };
+    shared.set(group, entry);
+    const offset = entry.bytes;
+    // A copy: the source may give a part of something large.
+    entry.pieces.push((await readExactly(source, 0, bytes)).slice());
+    entry.bytes += bytes;
+    onRead(bytes);
+    return { bytes, entry: entry.index, ...(offset === 0 ? {} : { offset }) };
+  };
+
+  const writeOwn = async ({ source, width, rowBytes }: StreamToWrite): Promise<Stream> => {
+    const bytes = source.byteLength;
+    // Where a row does not fit, chunks still end between numbers.
+    const unit = rowBytes > 0 && rowBytes <= chunkLimit ? rowBytes : width;
+    const chunk = Math.floor(chunkLimit / unit) * unit;
+    const first = table.length;
+    for (let start = 0; start < bytes; start += chunk) {
+      const end = Math.min(bytes, start + chunk);
+      await writeEntry(reserve(), await readExactly(source, start, end), width);
+      onRead(end - start);
+    }
+    return bytes <= chunk ? { bytes, entry: first } : { bytes, entry: first, chunk };
+  };
+
+  return {
+    async write(stream) {
+      const { source } = stream;
+      const before = known.get(source);
+      if (before !== undefined) {
+        onRead(source.byteLength);
+        return before;
+      }
+      let place: Stream = { bytes: 0 };
+      if (source.byteLength > 0) {
+        const small = source.byteLength < Math.min(sharedBelowBytes, sharedLimit);
+        place = await (small ? writeShared(stream) : writeOwn(stream));
+      }
+      known.set(source, place);
+      return place;
+    },
+    async finish() {
+      for (const entry of shared.values()) await flush(entry);
+      shared.clear();
+      return table.map((entry, index) => {
+        if (entry === undefined) throw new TampError(`entry ${index} was not written`, { code: 'internal' });
+        return entry;
+      });
+    },
+  };
+}
