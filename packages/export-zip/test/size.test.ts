@@ -1,4 +1,4 @@
-import { type DenseDtype, memorySink, storedBytes } from '@tamp/core';
+import { type DenseDtype, memorySink } from '@tamp/core';
 import { describe, expect, it } from 'vitest';
 import { writeArchive } from '../src/index.js';
 import { quantizedLlama } from './models/quantized-llama.js';
@@ -10,8 +10,7 @@ describe('size of tiny-llama at 4 bits in groups of 64, tokenizer and configurat
     async (scales) => {
       const model = quantizedLlama(scales);
       const sink = memorySink();
-      const { bytes, entries } = await writeArchive(model, async () => sink);
-      if (process.env.TAMP_SHOW) console.log(scales, bytes, entries);
+      const { bytes } = await writeArchive(model, async () => sink);
       expect(sink.bytes().length).toBe(bytes);
       expect(bytes).toBeLessThanOrEqual(1_150_000);
     },

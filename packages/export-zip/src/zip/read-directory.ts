@@ -123,7 +123,8 @@ function parseEntry(file: string, directory: Uint8Array, at: number): ZipEntry {
       'Open the file that tamp wrote, not a repacked one; if it is that file, it is damaged.',
     );
   }
-  const fits = entry.method === 0 ? entry.stored === entry.bytes : entry.bytes <= entry.stored * maxExpansion;
+  const { method, stored, bytes } = entry;
+  const fits = method === 0 ? stored === bytes : stored < bytes && bytes <= stored * maxExpansion;
   if (!fits) refuse(file, `the entry ${name} cannot hold ${entry.bytes} bytes in ${entry.stored}`);
   return entry;
 }

@@ -1,36 +1,15 @@
 import { readFileSync } from 'node:fs';
 import {
   type AffineScheme,
-  type AffineStorage,
   type ByteSource,
   bytesOf,
   createGraphBuilder,
   type DenseDtype,
-  denseStorage,
   type Model,
   type Parameter,
-  packDense,
-  quantizeWeight,
 } from '@tamp/core';
 import { fixturePath, readTensorFixture } from '@tamp/fixtures';
-
-/** A weight matrix rounded to nearest, as the storage of a parameter. */
-export function quantized(
-  weight: Float32Array,
-  rows: number,
-  columns: number,
-  scheme: AffineScheme,
-  scaleFormat: DenseDtype,
-): AffineStorage {
-  const { levels, scales, zeroPoints } = quantizeWeight(weight, rows, columns, scheme, { scaleFormat });
-  return {
-    kind: 'affine',
-    scheme,
-    levels: bytesOf(packDense(levels, scheme.bits, rows, columns)),
-    scales: denseStorage(scales, scaleFormat),
-    ...(zeroPoints === undefined ? {} : { zeroPoints: bytesOf(zeroPoints) }),
-  };
-}
+import { quantized } from './quantized.js';
 
 /**
  * The trained Llama of the fixtures as W4 g64 symmetric, embedding (tied to the head) left in bfloat16, with its
