@@ -17,7 +17,10 @@ export type ValueObserver = (value: tf.Tensor, node: GraphNode) => void | Promis
 export interface RunOptions {
   /** Observers by node name; the run waits for each. */
   readonly observe?: ReadonlyMap<string, ValueObserver>;
-  /** Names of the outputs wanted; nodes that only others need are not computed. Default: all. */
+  /**
+   * Names of the outputs wanted; nodes that neither these nor the observers need are not computed. Default: all. With
+   * none, a run goes just as far as its observers look.
+   */
   readonly outputs?: readonly string[];
   /** Rejects with the signal's reason between two operators once it is aborted. */
   readonly signal?: AbortSignal;
@@ -45,12 +48,9 @@ function formFor(node: GraphNode, index: number, parameter: Parameter): OperandF
   return layout ?? 'rows';
 }
 
-/** Nodes that the wanted outputs depend on. */
-function neededNodes(
-  nodes: readonly GraphNode[],
-  outputs: readonly string[] | undefined,
-): ReadonlySet<string> {
-  const needed = new Set<string>();
+/** Nodes that the wanted outputs and the observers depend on. */
+function neededNodes(nodes: readonly GraphNode[], { outputs, observe }: RunOptions): ReadonlySet<string> {
+  const needed = new Set<string>(observe?.keys());
   for (const node of [...nodes].reverse()) {
     const wanted = node.kind === 'output' && (outputs === undefined || outputs.includes(node.name));
     if (!wanted && !needed.has(node.name)) continue;
@@ -98,7 +98,7 @@ export function createModelRunner(model: Model): ModelRunner {
   const run: ModelRunner['run'] = async (inputs, options = {}) => {
     const { nodes } = model.graph;
     const byName = new Map(nodes.map((node) => [node.name, node]));
-    const needed = neededNodes(nodes, options.outputs);
+    const needed = neededNodes(nodes, options);
     const lastUse = new Map<string, string>();
     for (const node of nodes) {
       if (needed.has(node.name)) for (const input of inputsOf(node)) lastUse.set(input, node.name);

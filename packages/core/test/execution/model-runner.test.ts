@@ -71,19 +71,41 @@ describe('createModelRunner', () => {
     x.dispose();
   });
 
-  it('computes only what the wanted outputs need', async () => {
-    const { model } = tiedModel();
+  it('computes only what the wanted outputs and the observers need', async () => {
+    const unreadable: ByteSource = {
+      label: 'head',
+      byteLength: 16,
+      read: () => Promise.reject(new Error('the head was read')),
+    };
+    const builder = createGraphBuilder();
+    const x = builder.input('x', { dtype: 'float32', shape: [null, 2] });
+    const first = builder.apply('linear', [x, builder.parameter('w', [2, 2])]);
+    const second = builder.apply('relu', [first]);
+    builder.output('once', second);
+    builder.output('logits', builder.apply('linear', [second, builder.parameter('head', [2, 2])]));
+    const model: Model = {
+      ...tiedModel().model,
+      graph: builder.build(),
+      parameters: new Map(
+        [bytesOf(Float32Array.of(1, 2, 3, 4)), unreadable].map((bytes, i): [string, Parameter] => {
+          const name = i === 0 ? 'w' : 'head';
+          return [name, { name, shape: [2, 2], storage: { kind: 'dense', dtype: 'float32', bytes } }];
+        }),
+      ),
+    };
     const runner = createModelRunner(model);
-    const x = tf.tensor2d([[1, 10]]);
+    const fed = tf.tensor2d([[1, 10]]);
     const seen: string[] = [];
-    const observe = new Map(
-      model.graph.nodes.map((node) => [node.name, () => void seen.push(node.name)] as const),
-    );
-    const outputs = await runner.run({ x }, { outputs: ['once'], observe });
+    const see = (name: string) => [name, () => void seen.push(name)] as const;
+
+    const outputs = await runner.run({ x: fed }, { outputs: ['once'], observe: new Map([see('x')]) });
     expect(Object.keys(outputs)).toEqual(['once']);
+    outputs.once.dispose();
+    expect(await runner.run({ x: fed }, { outputs: [], observe: new Map([see('linear')]) })).toEqual({});
     expect(seen).toEqual(['x', 'linear']);
-    tf.dispose([outputs.once, x]);
+    await expect(runner.run({ x: fed })).rejects.toThrow('the head was read');
     runner.dispose();
+    fed.dispose();
   });
 
   it('waits for observers, which read values asynchronously', async () => {
