@@ -17,6 +17,12 @@ export interface OpenedModel {
   close(): Promise<void>;
 }
 
+/** A tokenizer's files, by the names they have beside a model. */
+export interface OpenedTokenizer {
+  readonly assets: Model['assets'];
+  close(): Promise<void>;
+}
+
 /** A file that a run wrote. */
 export interface Artifact {
   readonly path: string;
@@ -49,8 +55,10 @@ export interface RecipeHost {
   resolveModifier(use: string): Promise<ModifierDefinition>;
   /** Opens a model by its path; reads its description, not its parameters. */
   openModel(path: string): Promise<OpenedModel>;
-  /** The tokenizer that travels with a model, or the one in the folder `path`. */
-  loadTokenizer(model: Model, path?: string): Promise<Tokenizer>;
+  /** Opens the tokenizer in a folder, for a model that comes without one; it then travels with the model. */
+  openTokenizer(path: string): Promise<OpenedTokenizer>;
+  /** The tokenizer that travels with a model. */
+  loadTokenizer(model: Model): Promise<Tokenizer>;
   /** A whole text file as UTF-8. */
   readText(path: string): Promise<string>;
   /** Checks before any work that a format for the target's name exists. */

@@ -9,6 +9,7 @@ export type {
   Artifact,
   ExportOptions,
   OpenedModel,
+  OpenedTokenizer,
   RecipeHost,
   StagedExport,
   Tokenizer,

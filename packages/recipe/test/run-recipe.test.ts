@@ -111,6 +111,13 @@ describe('a run', () => {
     expect(host.seen).toEqual([4 * 12, 4 * 12, 4 * 12]);
   });
 
+  it('sends a tokenizer of its own along with the model', async () => {
+    const host = memoryHost();
+    await run(`${halved}tokenizer: tokenizer\n`, host);
+    expect([...(host.written.get('out/model.tamp.zip')?.assets.keys() ?? [])]).toEqual(['tokenizer.json']);
+    expect(host.open.size).toBe(0);
+  });
+
   it('has no evaluation without a text', async () => {
     const { result } = await run('model: model\nmodifiers: [{ use: "@test/halve" }]\n', memoryHost());
     expect(result.evaluation).toEqual({ before: null, after: null });

@@ -1,4 +1,4 @@
-import { createModelRunner, type Model, TampError } from '@tamp/core';
+import { createModelRunner, type Model, nextTask, TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkWindows, logitsOutput, tokensInput, vocabularyOf } from '../data/language-model.js';
 import { type TextWindows, windowTokens } from '../data/text-windows.js';
@@ -82,6 +82,7 @@ export async function measurePerplexity(
       }
       total += loss;
       onProgress?.(first + count, windows.count);
+      await nextTask();
     }
   } finally {
     runner.dispose();

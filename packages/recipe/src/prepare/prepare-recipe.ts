@@ -1,10 +1,10 @@
 import { type Model, TampError } from '@tamp/core';
-import { problemAt } from '../errors/locate-problem.js';
 import { RecipeError } from '../errors/recipe-error.js';
-import type { OpenedModel, RecipeHost } from '../host.js';
+import type { RecipeHost } from '../host.js';
 import { readRecipe } from '../parse-recipe.js';
 import type { Recipe } from '../schema/recipe-schema.js';
 import { outputProblems } from './check-outputs.js';
+import { openRecipeModel } from './prepare-model.js';
 import { type PlannedModifier, planModifiers, readyModifiers } from './prepare-modifiers.js';
 import { prepareTexts, type RecipeTexts } from './prepare-texts.js';
 
@@ -55,16 +55,7 @@ export async function prepareRecipe(
     }
   }
 
-  const path = document.at(['model']);
-  let opened: OpenedModel | undefined;
-  if (typeof path === 'string' && path !== '') {
-    try {
-      opened = await host.openModel(path);
-    } catch (error) {
-      problems.push(problemAt(error, document, ['model']));
-    }
-  }
-
+  const opened = await openRecipeModel(document, host, problems);
   try {
     if (opened !== undefined) {
       const { model } = opened;

@@ -33,7 +33,7 @@ export async function prepareTexts(
 
   let tokenizer: Tokenizer;
   try {
-    tokenizer = await host.loadTokenizer(model, recipe.tokenizer);
+    tokenizer = await host.loadTokenizer(model);
   } catch (error) {
     problems.push(problemAt(error, document, [recipe.tokenizer === undefined ? 'model' : 'tokenizer']));
     return {};

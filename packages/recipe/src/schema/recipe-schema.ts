@@ -26,8 +26,8 @@ export interface EvaluationData {
   readonly windows?: number;
 }
 
-/** How hard an archive is compressed. */
-export type Compression = 'auto' | 'none';
+/** How hard an archive is compressed: where it pays, never, or as small as it gets. */
+export type Compression = 'auto' | 'store' | 'smallest';
 
 /** One thing to write. */
 export interface ExportTarget {
@@ -104,9 +104,9 @@ export const modifierEntrySchema: z.ZodType<Readonly<Record<string, unknown>> & 
 const exportTarget = z.strictObject({
   to: path.describe('File to write, relative to the recipe; .tamp.zip'),
   compression: z
-    .enum(['auto', 'none'])
+    .enum(['auto', 'store', 'smallest'])
     .optional()
-    .describe('auto (default): compress what it pays for; none: store everything as it is'),
+    .describe('auto (default): compress where it pays; store: never; smallest: whatever is smallest, slowly'),
 });
 
 const gates = z

@@ -1,4 +1,4 @@
-import { type Model, type ModifierDefinition, TampError } from '@tamp/core';
+import { bytesOf, type Model, type ModifierDefinition, TampError } from '@tamp/core';
 import { type Artifact, type RecipeHost, suggestWord } from '../../src/index.js';
 import { countingModifier, defective, halve, poison, trained } from './modifiers.js';
 import { imageModel, tinyModel, vocabulary } from './tiny-model.js';
@@ -59,6 +59,16 @@ export function memoryHost(): MemoryHost {
       return {
         model,
         name: `/models/${path}`,
+        async close() {
+          open.delete(path);
+        },
+      };
+    },
+    async openTokenizer(path) {
+      if (path !== 'tokenizer') throw missing(`there is no tokenizer at ${path}`, 'Name its folder.');
+      open.add(path);
+      return {
+        assets: new Map([['tokenizer.json', bytesOf(new Uint8Array(2))]]),
         async close() {
           open.delete(path);
         },
