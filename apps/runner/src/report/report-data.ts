@@ -14,5 +14,5 @@ export interface ReportData {
   readonly artifacts: readonly { readonly path: string; readonly bytes: number }[];
   readonly layers: readonly LayerReport[];
   readonly seconds: number;
-  readonly peakMemoryBytes: number;
+  readonly peakMemoryBytes: number | null;
 }

@@ -91,8 +91,8 @@ export async function reportPage(data: ReportData): Promise<string> {
 
     const body = document.body;
     body.append(element(document, 'h1', `Compressed: ${data.model}`), summary(document, data));
-    const peak = bytesText(data.peakMemoryBytes);
-    body.append(element(document, 'p', `${data.seconds.toFixed(1)} s, peak memory ${peak}.`));
+    const peak = data.peakMemoryBytes === null ? '' : `, peak memory ${bytesText(data.peakMemoryBytes)}`;
+    body.append(element(document, 'p', `${data.seconds.toFixed(1)} s${peak}.`));
     if (data.artifacts.length > 0) {
       body.append(
         element(document, 'h2', 'Written'),

@@ -1,0 +1,102 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type MissedGate, type RunResult, runRecipe, type RunStage, stagesOf } from '@tamp/recipe';
+import { startBackend } from '../backend.js';
+import { exitCodes } from '../exit-codes.js';
+import { shownPath } from '../host/open-model.js';
+import { bytesText } from '../report/bytes-text.js';
+import { writeReport } from '../report/write-report.js';
+import { createProgress, type Progress, type Stage } from '../terminal/progress.js';
+import { resultText } from '../terminal/result-text.js';
+import type { Terminal } from '../terminal/terminal.js';
+import { percentText } from '../terminal/texts.js';
+import type { CommandContext } from './command-context.js';
+import { loadRecipe } from './recipe-file.js';
+
+/** Options of `tamp run`. */
+export interface RunCommandOptions {
+  readonly json?: boolean;
+  readonly threads?: number;
+  /** False for `--no-eval`. */
+  readonly eval: boolean;
+  readonly keep?: boolean;
+}
+
+const stages: Readonly<Record<RunStage, Stage>> = {
+  'evaluate-before': { key: 'evaluate-before', title: 'Evaluating the model as it is', unit: 'window' },
+  modify: { key: 'modify', title: 'Compressing', unit: 'layer' },
+  'evaluate-after': { key: 'evaluate-after', title: 'Evaluating the compressed model', unit: 'window' },
+  export: { key: 'export', title: 'Writing', unit: 'byte' },
+};
+
+function missedText({ gate, limit, actual, artifact }: MissedGate): string {
+  switch (gate) {
+    case 'perplexityIncrease':
+      return `perplexity changed by ${percentText(actual)}, and the gate perplexityIncrease allows ${percentText(limit)}`;
+    case 'maxBytes':
+      return `${artifact} has ${bytesText(actual)} (${actual} bytes), and the gate maxBytes allows ${bytesText(limit)}`;
+  }
+}
+
+function tellMissedGates(terminal: Terminal, missed: readonly MissedGate[], kept: boolean): void {
+  for (const gate of missed) terminal.fail(terminal.wordColors.red(`missed: ${missedText(gate)}`));
+  terminal.fail(
+    kept
+      ? 'The archive was written all the same (--keep).'
+      : 'No archive was written; --keep writes it all the same.',
+  );
+}
+
+async function writeReports(
+  paths: readonly string[],
+  folder: string,
+  result: RunResult,
+  terminal: Terminal,
+): Promise<void> {
+  for (const path of paths) {
+    const absolute = resolve(folder, path);
+    await mkdir(dirname(absolute), { recursive: true });
+    await writeReport(result, absolute);
+    terminal.say(`Report: ${shownPath(absolute)}`);
+  }
+}
+
+/** Runs a recipe; resolves with the exit code. */
+export async function runCommand(
+  path: string,
+  options: RunCommandOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { terminal, signal } = context;
+  const { prepared, host, folder } = await loadRecipe(path, { evaluate: options.eval });
+  try {
+    const backend = await startBackend(options.threads ?? prepared.recipe.backend.threads);
+    const progress: Progress = createProgress(
+      terminal,
+      stagesOf(prepared).map((stage) => stages[stage]),
+    );
+    try {
+      const { result, missedGates } = await runRecipe(prepared, host, {
+        signal,
+        keepOnMissedGate: options.keep === true,
+        onEvent(event) {
+          if (event.kind === 'start') progress.start(event.stage);
+          else if (event.kind === 'end') progress.end(event.stage);
+          else progress.update(event.stage, event.done, event.total, event.detail);
+        },
+      });
+      await progress.close();
+      if (options.json === true) terminal.result(JSON.stringify(result));
+      else if (!terminal.quiet) terminal.result(resultText(terminal, result));
+      await writeReports(prepared.recipe.report, folder, result, terminal);
+      if (missedGates.length === 0) return exitCodes.done;
+      tellMissedGates(terminal, missedGates, options.keep === true);
+      return exitCodes.gateMissed;
+    } finally {
+      await progress.close();
+      backend.stop();
+    }
+  } finally {
+    await prepared.close();
+  }
+}

@@ -1,0 +1,74 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TampError } from '@tamp/core';
+import { loadTokenizer } from '@tamp/models';
+import { closestWord, type RecipeHost } from '@tamp/recipe';
+import { knownModifiers } from './known-modifiers.js';
+import { openModelAt } from './open-model.js';
+import { openTokenizerAt } from './open-tokenizer.js';
+import { readTextAt } from './read-text.js';
+import { loadModifier, modifierUrl } from './resolve-modifier.js';
+import { stageArchive } from './stage-archive.js';
+
+/** How files and packages that a recipe names are found in Node. */
+export interface NodeHostOptions {
+  /** Absolute path of the recipe's folder. */
+  readonly folder: string;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+async function unknownModifier(use: string, folder: string): Promise<TampError> {
+  const names = (await knownModifiers(folder)).map(({ name }) => name);
+  const near = closestWord(use, names);
+  const remedy =
+    near === undefined
+      ? `Install it beside the recipe (npm install ${use}), or use one of these: ${names.join(', ')}.`
+      : `Did you mean ${near}?`;
+  return new TampError(`there is no modifier ${use}`, { code: 'usage', remedy });
+}
+
+/** Runs recipes with the files and packages of this machine. */
+export function createNodeHost(options: NodeHostOptions): RecipeHost {
+  const { folder } = options;
+  const absolute = (path: string): string => resolve(folder, path);
+  return {
+    async resolveModifier(use) {
+      const url = modifierUrl(use, folder);
+      if (url === undefined) throw await unknownModifier(use, folder);
+      return loadModifier(use, url);
+    },
+    openModel: (path) => openModelAt(absolute(path)),
+    openTokenizer: (path) => openTokenizerAt(absolute(path)),
+    loadTokenizer,
+    readText: (path) => readTextAt(absolute(path)),
+    checkExport({ to }) {
+      if (!to.endsWith('.tamp.zip')) {
+        throw new TampError(`there is no format for ${to}`, {
+          code: 'usage',
+          remedy: 'Give it a name that ends in .tamp.zip.',
+        });
+      }
+      if (isFolder(absolute(to))) {
+        throw new TampError(`${to} is a folder`, { code: 'usage', remedy: 'Give the archive another name.' });
+      }
+    },
+    checkReport(path) {
+      if (!/\.(html|json)$/.test(path)) {
+        throw new TampError(`there is no report format for ${path}`, {
+          code: 'usage',
+          remedy: 'Give it a name that ends in .html or .json.',
+        });
+      }
+      if (isFolder(absolute(path))) {
+        throw new TampError(`${path} is a folder`, { code: 'usage', remedy: 'Give the report another name.' });
+      }
+    },
+    stageExport: (model, { to, compression }, exportOptions) =>
+      stageArchive(model, absolute(to), compression, exportOptions),
+    // maxRSS counts kilobytes on every system Node runs on.
+    peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
+  };
+}

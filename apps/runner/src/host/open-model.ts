@@ -1,0 +1,65 @@
+import { readdir, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
+import { TampError } from '@tamp/core';
+import { openArchiveFile } from '@tamp/export-zip/node';
+import { openModelFolder } from '@tamp/models/node';
+import type { OpenedModel } from '@tamp/recipe';
+
+/** Formats that are not read, known by the ending of a file. */
+const foreignFormats: readonly { readonly ending: RegExp; readonly format: string }[] = [
+  { ending: /\.onnx$/i, format: 'ONNX' },
+  { ending: /(^|[\\/])model\.json$/i, format: 'TensorFlow.js' },
+  { ending: /\.gguf$/i, format: 'GGUF' },
+  { ending: /\.(h5|keras)$/i, format: 'Keras' },
+  { ending: /\.(pt|pth|bin)$/i, format: 'PyTorch' },
+  { ending: /\.tflite$/i, format: 'TensorFlow Lite' },
+];
+
+function refuseFormat(path: string, format: string): never {
+  throw new TampError(`${format} models are not supported`, {
+    code: 'usage',
+    at: { file: path },
+    remedy: 'Name a folder as transformers saves it (config.json, model.safetensors), or a .tamp.zip archive.',
+  });
+}
+
+async function openFolder(path: string): Promise<Pick<OpenedModel, 'model' | 'close'>> {
+  const names = await readdir(path);
+  if (!names.includes('config.json')) {
+    for (const { ending, format } of foreignFormats) {
+      if (names.some((name) => ending.test(name))) refuseFormat(path, format);
+    }
+  }
+  return openModelFolder(path);
+}
+
+/** A path as a person at the current folder would type it. */
+export function shownPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short;
+}
+
+/**
+ * Opens a model folder or an archive by its absolute path. Rejects with a `TampError`: `usage` when there is nothing
+ * of that name or it is of a format that is not read.
+ */
+export async function openModelAt(path: string): Promise<OpenedModel> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined) {
+    throw new TampError('there is no model here', {
+      code: 'usage',
+      at: { file: shownPath(path) },
+      remedy: 'Name a model folder or a .tamp.zip archive on this machine.',
+    });
+  }
+  if (info.isDirectory()) return { ...(await openFolder(path)), name: path };
+  for (const { ending, format } of foreignFormats) if (ending.test(path)) refuseFormat(shownPath(path), format);
+  if (/\.safetensors$/i.test(path)) {
+    throw new TampError('weights alone are no model', {
+      code: 'usage',
+      at: { file: shownPath(path) },
+      remedy: `Name the folder that holds it and its config.json: ${shownPath(join(path, '..'))}.`,
+    });
+  }
+  return { ...(await openArchiveFile(path)), name: path };
+}

@@ -1,0 +1,50 @@
+import type { RecipePlan, TextOutline } from '@tamp/recipe';
+import { shownPath } from '../host/open-model.js';
+import { bytesText } from '../report/bytes-text.js';
+import { tableText } from './table.js';
+import type { Terminal } from './terminal.js';
+import { amountText } from './texts.js';
+
+function outlineText(title: string, outline: TextOutline | null): readonly string[] {
+  if (outline === null) return [];
+  return [`${title}: ${amountText(outline.windows, 'window')} of ${outline.sequenceLength} tokens`];
+}
+
+/** A plan for a person: what each modifier does to which layer, then sizes and cost. */
+export function planText(terminal: Terminal, plan: RecipePlan): string {
+  const { bold } = terminal.colors;
+  const parts = [
+    `${bold(shownPath(plan.model))}: ${plan.architecture}, ${amountText(plan.parameters, 'parameter')}, ${bytesText(plan.sizes.before)}`,
+  ];
+  for (const { name, description, targets } of plan.modifiers) {
+    parts.push(`${bold(name)} (${amountText(targets.length, 'layer')}): ${description}`);
+    if (targets.length === 0) continue;
+    parts.push(
+      tableText(
+        terminal,
+        [
+          { title: 'layer' },
+          { title: 'scheme' },
+          { title: 'before', align: 'right' },
+          { title: 'after', align: 'right' },
+        ],
+        targets.map((target) => [
+          target.layer,
+          target.scheme,
+          bytesText(target.bytesBefore),
+          bytesText(target.bytesAfter),
+        ]),
+      ),
+    );
+  }
+  parts.push(
+    [
+      `Parameters: ${bytesText(plan.sizes.before)} → ${bytesText(plan.sizes.after)}, before compression of the archive`,
+      ...outlineText('Calibration', plan.calibration),
+      ...outlineText('Evaluation, before and after', plan.evaluation),
+      ...plan.export.map(({ to }) => `Writes: ${to}`),
+      `Memory: about ${bytesText(plan.memoryBytes)} beside Node itself`,
+    ].join('\n'),
+  );
+  return parts.join('\n\n');
+}
