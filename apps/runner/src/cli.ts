@@ -40,8 +40,8 @@ type Action<Options> = (path: string, options: Options, context: CommandContext)
  */
 export function createProgram(signal: AbortSignal, onExit: (code: number) => void): Command {
   const act =
-    <Options extends { readonly quiet?: boolean }>(action: Action<Options>) =>
-    async (path: string, options: Options): Promise<void> => {
+    <Options>(action: Action<Options>) =>
+    async (path: string, options: Options & { readonly quiet?: boolean }): Promise<void> => {
       const terminal = processTerminal({ quiet: options.quiet === true });
       onExit(await action(path, options, { terminal, signal }));
     };
@@ -129,7 +129,10 @@ Examples:
     .description("List a model's parameters: name, shape, how it is stored, bytes.")
     .argument('<model>', 'model folder or .tamp.zip archive')
     .option('--json', 'print the list as one JSON object on stdout')
-    .addHelpText('after', '\nExamples:\n  $ tamp inspect ./tiny-llama\n  $ tamp inspect out/model.tamp.zip --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ tamp inspect ./tiny-llama\n  $ tamp inspect out/model.tamp.zip --json',
+    )
     .action(act(inspectCommand));
 
   program
@@ -143,7 +146,9 @@ Examples:
 
   program
     .command('schema')
-    .description('Write the JSON schema of recipes for editors, with the options of every installed modifier.')
+    .description(
+      'Write the JSON schema of recipes for editors, with the options of every installed modifier.',
+    )
     .argument('[file]', 'where to write', 'tamp.schema.json')
     .option('--stdout', 'print it instead')
     .addHelpText('after', '\nExamples:\n  $ tamp schema\n  $ tamp schema --stdout > recipe.schema.json')

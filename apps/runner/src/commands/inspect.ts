@@ -49,7 +49,13 @@ export async function inspectCommand(
     if (options.json === true) {
       const { architecture } = model;
       terminal.result(
-        JSON.stringify({ model: name, architecture, parameters, assets, totals: { elements, bytes, fileBytes } }),
+        JSON.stringify({
+          model: name,
+          architecture,
+          parameters,
+          assets,
+          totals: { elements, bytes, fileBytes },
+        }),
       );
       return exitCodes.done;
     }

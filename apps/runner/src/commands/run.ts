@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type MissedGate, type RunResult, runRecipe, type RunStage, stagesOf } from '@tamp/recipe';
+import { type MissedGate, type RunResult, type RunStage, runRecipe, stagesOf } from '@tamp/recipe';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { shownPath } from '../host/open-model.js';

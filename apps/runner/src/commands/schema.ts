@@ -22,6 +22,8 @@ export async function schemaCommand(
   const absolute = resolve(path);
   await writeSchema(absolute);
   terminal.say(`Written: ${shownPath(absolute)}`);
-  terminal.say(`First line of a recipe beside it: # yaml-language-server: $schema=./${path.split(/[\\/]/).at(-1)}`);
+  terminal.say(
+    `First line of a recipe beside it: # yaml-language-server: $schema=./${path.split(/[\\/]/).at(-1)}`,
+  );
   return exitCodes.done;
 }

@@ -63,7 +63,10 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
         });
       }
       if (isFolder(absolute(path))) {
-        throw new TampError(`${path} is a folder`, { code: 'usage', remedy: 'Give the report another name.' });
+        throw new TampError(`${path} is a folder`, {
+          code: 'usage',
+          remedy: 'Give the report another name.',
+        });
       }
     },
     stageExport: (model, { to, compression }, exportOptions) =>

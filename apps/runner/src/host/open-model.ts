@@ -19,7 +19,8 @@ function refuseFormat(path: string, format: string): never {
   throw new TampError(`${format} models are not supported`, {
     code: 'usage',
     at: { file: path },
-    remedy: 'Name a folder as transformers saves it (config.json, model.safetensors), or a .tamp.zip archive.',
+    remedy:
+      'Name a folder as transformers saves it (config.json, model.safetensors), or a .tamp.zip archive.',
   });
 }
 
@@ -53,7 +54,8 @@ export async function openModelAt(path: string): Promise<OpenedModel> {
     });
   }
   if (info.isDirectory()) return { ...(await openFolder(path)), name: path };
-  for (const { ending, format } of foreignFormats) if (ending.test(path)) refuseFormat(shownPath(path), format);
+  for (const { ending, format } of foreignFormats)
+    if (ending.test(path)) refuseFormat(shownPath(path), format);
   if (/\.safetensors$/i.test(path)) {
     throw new TampError('weights alone are no model', {
       code: 'usage',

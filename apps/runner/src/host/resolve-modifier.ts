@@ -1,5 +1,5 @@
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { coreStamp, type ModifierDefinition, TampError } from '@tamp/core';
 import { resolve } from 'import-meta-resolve';
 
@@ -23,7 +23,8 @@ function tryResolve(specifier: string, parent: string): string | undefined {
 function locate(use: string, folder: string): string | undefined {
   const parent = pathToFileURL(join(folder, 'recipe.yaml')).href;
   try {
-    const found = tryResolve(use, parent) ?? (relativePath.test(use) ? undefined : tryResolve(use, import.meta.url));
+    const found =
+      tryResolve(use, parent) ?? (relativePath.test(use) ? undefined : tryResolve(use, import.meta.url));
     // Node's own modules (`fs`) are no modifiers.
     return found?.startsWith('file:') ? found : undefined;
   } catch (cause) {

@@ -10,7 +10,8 @@ const secondsBetweenLines = 10;
 export function plainProgress(terminal: Terminal, stages: readonly Stage[]): Progress {
   let started = 0;
   let told = 0;
-  const stageOf = (key: string): Stage => stages.find((stage) => stage.key === key) ?? { key, title: key, unit: 'step' };
+  const stageOf = (key: string): Stage =>
+    stages.find((stage) => stage.key === key) ?? { key, title: key, unit: 'step' };
   return {
     start(key) {
       started = performance.now();

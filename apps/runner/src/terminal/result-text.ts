@@ -66,7 +66,9 @@ export function resultText(terminal: Terminal, result: RunResult): string {
   );
 
   for (const { path, bytes } of artifacts) {
-    parts.push(`${terminal.colors.green('Written')} ${shownPath(path)}, ${bytesText(bytes)} (${bytes} bytes)`);
+    parts.push(
+      `${terminal.colors.green('Written')} ${shownPath(path)}, ${bytesText(bytes)} (${bytes} bytes)`,
+    );
   }
   const memory = peakMemoryBytes === null ? '' : `, at most ${bytesText(peakMemoryBytes)} of memory`;
   parts.push(`${durationText(seconds)}${memory}`);

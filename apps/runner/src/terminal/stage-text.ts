@@ -15,5 +15,7 @@ export function stageText(
     stage.unit === 'byte'
       ? `${bytesText(done)} of ${bytesText(total)}`
       : `${countText(done)} of ${countText(total)} ${stage.unit}${total === 1 ? '' : 's'}`;
-  return [amount, remainingText(done, total, seconds), detail].filter((part) => part !== undefined).join(', ');
+  return [amount, remainingText(done, total, seconds), detail]
+    .filter((part) => part !== undefined)
+    .join(', ');
 }
