@@ -1,5 +1,5 @@
 import { EDGE_BYTES, PANELS_BYTES } from './gemm/driver-f32';
-import { DEQUANTIZE_SCRATCH } from './groupwise/dequantize';
+import { UNPACKED_BYTES } from './groupwise/planes';
 
 export { runTask } from './tasks';
 export { runShared, workerLoop, CONTROL_BYTES } from './threads/pool';
@@ -10,5 +10,5 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-/** Scratch that every thread has at least: a block of panels, room to dequantize one, and a tile. */
-export const SCRATCH_BYTES: usize = PANELS_BYTES + DEQUANTIZE_SCRATCH + EDGE_BYTES;
+/** Scratch that every thread has at least: a block of panels, a tile, an unpacked superblock. */
+export const SCRATCH_BYTES: usize = PANELS_BYTES + EDGE_BYTES + UNPACKED_BYTES;

@@ -2,8 +2,10 @@ import { gemmF32 } from './gemm/driver-f32';
 import { gemmFewRowsF32 } from './gemm/few-rows-f32';
 import { transposeTask } from './gemm/transpose';
 import { dequantizeRows } from './groupwise/dequantize';
+import { gemmBlocks } from './groupwise/gemm-blocks';
 import { gemmGroupwise } from './groupwise/gemm-float';
 import { packGroupwise } from './groupwise/pack';
+import { quantizeBlocks } from './groupwise/quantize-blocks';
 import { roundBlocks } from './groupwise/round-blocks';
 import { gemmInt8 } from './int8/gemm';
 import { packInt8 } from './int8/pack';
@@ -71,6 +73,12 @@ export function runTask(task: i32, args: usize, begin: i32, end: i32, scratch: u
       break;
     case 16:
       binary(args, begin, end, scratch);
+      break;
+    case 17:
+      quantizeBlocks(args, begin, end, scratch);
+      break;
+    case 18:
+      gemmBlocks(args, begin, end, scratch);
       break;
     default:
       unreachable();

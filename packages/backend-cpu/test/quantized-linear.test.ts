@@ -76,18 +76,28 @@ describe('quantized kernels', () => {
     for (const { name } of backends) tf.removeBackend(name);
   });
 
-  /** Runs on the reference and on every variant, and hands each result to `compare`. */
+  /**
+   * Runs on the reference and on every variant, and hands each result to `compare`. The bits must be the same for any
+   * number of threads, and where `integers` carry the sums for any SIMD too.
+   */
   async function everywhere(
     run: () => Promise<Float32Array>,
     compare: (values: Float32Array, expected: Float32Array, name: string) => void,
+    integers = true,
   ): Promise<void> {
     await tf.setBackend('cpu');
     const expected = await run();
-    for (const { name, backend } of backends) {
+    const seen = new Map<string, Float32Array>();
+    for (const { name, simd, backend } of backends) {
       await tf.setBackend(name);
       const blocks = backend.runtime.heap.blocks;
-      compare(await run(), expected, name);
+      const values = await run();
+      compare(values, expected, name);
       expect(backend.runtime.heap.blocks).toBe(blocks);
+      const variant = integers ? 'any' : simd;
+      const first = seen.get(variant);
+      if (first === undefined) seen.set(variant, values);
+      else expect(values, name).toEqual(first);
     }
   }
 

@@ -1,17 +1,5 @@
 import { denseLevel } from './pack';
-import { SUPERBLOCK, UNPACKED_BYTES, unpackSuperblock } from './planes';
-
-/** Scales and zero points of eight channels at one group, as vectors. Lives in scratch: [scale 8][zero 8]. */
-// @ts-ignore: decorator
-@inline
-function gatherGroup(scales: usize, zeros: usize, group: i32, groups: i32, channels: i32, middle: i32, out: usize): void {
-  let at = <usize>group << 2;
-  for (let n = 0; n < channels; n++) {
-    store<f32>(out + (<usize>n << 2), load<f32>(scales + at));
-    store<i32>(out + (<usize>n << 2), zeros ? middle + load<i32>(zeros + at) : middle, 32);
-    at += <usize>groups << 2;
-  }
-}
+import { SUPERBLOCK, superblockBytes, unpackSuperblock } from './planes';
 
 /** Four levels (byte `shift` / 8 of each lane) as fround((level − zero) · scale). */
 // @ts-ignore: decorator
@@ -20,32 +8,25 @@ function floats(levels: v128, shift: i32, byteMask: v128, zero: v128, scale: v12
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(v128.and(i32x4.shr_u(levels, shift), byteMask), zero)), scale);
 }
 
-/** Scratch that {@link dequantizePanel} needs: an unpacked superblock, then scales and zero points. */
-export const DEQUANTIZE_SCRATCH: usize = UNPACKED_BYTES + 64;
-
 const BYTE_MASK: usize = memory.data<u32>([255, 255, 255, 255], 16);
 
 /**
  * Dequantizes steps [k0, k0 + k) of a packed panel to float32 [k][8]; k0 is a multiple of 32. `scales` and `zeros`
- * (0: symmetric) point at the panel's first row. Rows past `channels` come out arbitrary but finite.
+ * are the panel's tables (see group-tables.ts). Rows that the matrix lacks come out arbitrary but finite.
+ * Scratch: one unpacked superblock.
  */
 export function dequantizePanel(
-  panel: usize, bits: i32, groupSize: i32, groups: i32, scales: usize, zeros: usize, channels: i32,
-  k0: i32, k: i32, out: usize, scratch: usize,
+  panel: usize, bits: i32, groupSize: i32, scales: usize, zeros: usize, k0: i32, k: i32, out: usize, scratch: usize,
 ): void {
-  const params = scratch + UNPACKED_BYTES,
-    middle = 1 << (bits - 1),
-    end = k0 + k,
+  const end = k0 + k,
     byteMask = v128.load(BYTE_MASK);
-  let b = panel + (<usize>(k0 / SUPERBLOCK) * (<usize>bits << 5)),
-    group = k0 / groupSize,
-    groupEnd = (group + 1) * groupSize;
-  memory.fill(params, 0, 64);
-  gatherGroup(scales, zeros, group, groups, channels, middle, params);
-  let scale0 = v128.load(params),
-    scale1 = v128.load(params, 16),
-    zero0 = v128.load(params, 32),
-    zero1 = v128.load(params, 48);
+  let b = panel + <usize>(k0 / SUPERBLOCK) * superblockBytes(bits),
+    group = <usize>(k0 / groupSize) << 5,
+    groupEnd = (k0 / groupSize + 1) * groupSize,
+    scale0 = v128.load(scales + group),
+    scale1 = v128.load(scales + group, 16),
+    zero0 = v128.load(zeros + group),
+    zero1 = v128.load(zeros + group, 16);
   for (let at = k0; at < end; at += SUPERBLOCK) {
     b = unpackSuperblock(b, bits, scratch);
     let levels = scratch;
@@ -53,6 +34,15 @@ export function dequantizePanel(
     for (let i = at; i < stop; i += 4) {
       const v = v128.load(levels),
         w = v128.load(levels, 16);
+      levels += 32;
+      if (i >= groupEnd) {
+        group += 32;
+        groupEnd += groupSize;
+        scale0 = v128.load(scales + group);
+        scale1 = v128.load(scales + group, 16);
+        zero0 = v128.load(zeros + group);
+        zero1 = v128.load(zeros + group, 16);
+      }
       if (i + 4 <= groupEnd && i + 4 <= stop) {
         v128.store(out, floats(v, 0, byteMask, zero0, scale0));
         v128.store(out, floats(w, 0, byteMask, zero1, scale1), 16);
@@ -63,32 +53,21 @@ export function dequantizePanel(
         v128.store(out, floats(v, 24, byteMask, zero0, scale0), 96);
         v128.store(out, floats(w, 24, byteMask, zero1, scale1), 112);
         out += 128;
-      } else {
-        // A group ends inside these four steps, or the matrix does.
-        for (let j = 0; j < 4 && i + j < stop; j++) {
-          if (i + j >= groupEnd) {
-            group++;
-            groupEnd += groupSize;
-            gatherGroup(scales, zeros, group, groups, channels, middle, params);
-            scale0 = v128.load(params);
-            scale1 = v128.load(params, 16);
-            zero0 = v128.load(params, 32);
-            zero1 = v128.load(params, 48);
-          }
-          v128.store(out, floats(v, j << 3, byteMask, zero0, scale0));
-          v128.store(out, floats(w, j << 3, byteMask, zero1, scale1), 16);
-          out += 32;
-        }
+        continue;
       }
-      levels += 32;
-      if (i + 4 == groupEnd && i + 4 < end) {
-        group++;
-        groupEnd += groupSize;
-        gatherGroup(scales, zeros, group, groups, channels, middle, params);
-        scale0 = v128.load(params);
-        scale1 = v128.load(params, 16);
-        zero0 = v128.load(params, 32);
-        zero1 = v128.load(params, 48);
+      // A group ends inside these four steps, or the matrix does.
+      for (let j = 0; j < 4 && i + j < stop; j++) {
+        if (i + j >= groupEnd) {
+          group += 32;
+          groupEnd += groupSize;
+          scale0 = v128.load(scales + group);
+          scale1 = v128.load(scales + group, 16);
+          zero0 = v128.load(zeros + group);
+          zero1 = v128.load(zeros + group, 16);
+        }
+        v128.store(out, floats(v, j << 3, byteMask, zero0, scale0));
+        v128.store(out, floats(w, j << 3, byteMask, zero1, scale1), 16);
+        out += 32;
       }
     }
   }

@@ -17,6 +17,8 @@ export const Task = {
   attention: 14,
   softmaxRows: 15,
   binary: 16,
+  quantizeBlocks: 17,
+  gemmBlocks: 18,
 } as const;
 
 /** One of {@link Task}. */

@@ -1,0 +1,86 @@
+import { EDGE_BYTES, finishBlock } from '../gemm/driver-f32';
+import { rowBytes, rowNibbles, rows4Bytes } from './block-tiles';
+import { fillTables, tableBytes } from './group-tables';
+import { CHANNELS, SUPERBLOCK, superblockBytes, UNPACKED_BYTES, unpackSuperblock } from './planes';
+import { BLOCK_PARAMS_BYTES, levelBytes, TILE_ROWS } from './quantize-blocks';
+
+/** The argument block of {@link gemmBlocks}. */
+@unmanaged
+export class GemmBlocks {
+  /** Levels and params as quantizeBlocks writes them. */
+  levels: usize;
+  params: usize;
+  panels: usize;
+  /** float32 [n, groups]. */
+  scales: usize;
+  /** int32 [n, groups], or 0. */
+  zeros: usize;
+  /** float32 [n], or 0. */
+  bias: usize;
+  out: usize;
+  m: i32;
+  n: i32;
+  k: i32;
+  /** At most 4. */
+  bits: i32;
+  /** A multiple of 32, or k. */
+  groupSize: i32;
+  rowsPerUnit: i32;
+  rowBlocks: i32;
+}
+
+/**
+ * Int8 activations in blocks of 32 times a weight of 2 to 4 bits. Units: row blocks × panels of eight channels.
+ * Scratch: a tile, the panel's tables, the panel as bytes.
+ */
+export function gemmBlocks(args: usize, begin: i32, end: i32, scratch: usize): void {
+  const g = changetype<GemmBlocks>(args),
+    panels = (g.n + CHANNELS - 1) / CHANNELS,
+    groups = g.k / g.groupSize,
+    blocks = (g.k + SUPERBLOCK - 1) / SUPERBLOCK,
+    blocksPerGroup = (g.groupSize + SUPERBLOCK - 1) / SUPERBLOCK,
+    packedBytes = <usize>blocks * superblockBytes(g.bits),
+    rowLevels = <usize>(blocks * SUPERBLOCK) * levelBytes(),
+    rowParams = <usize>blocks * BLOCK_PARAMS_BYTES,
+    whole = g.m - (g.m % TILE_ROWS),
+    tables = scratch + EDGE_BYTES,
+    zeros = tables + (<usize>groups << 5),
+    bytes = tables + tableBytes(groups);
+  for (let unit = begin; unit < end; unit++) {
+    const panel = unit % panels,
+      n0 = panel * CHANNELS,
+      channels = min(CHANNELS, g.n - n0),
+      at = (<usize>n0 * <usize>groups) << 2,
+      m0 = (unit / panels) * g.rowsPerUnit,
+      m1 = min(m0 + g.rowsPerUnit, g.m),
+      inside = channels == CHANNELS,
+      ldc = inside ? <usize>g.n << 2 : 32,
+      packed = g.panels + <usize>panel * packedBytes;
+    fillTables(g.scales + at, g.zeros ? g.zeros + at : 0, groups, channels, 1 << (g.bits - 1), tables);
+    const direct = ASC_FEATURE_RELAXED_SIMD && g.bits == 4 && m0 >= whole;
+    if (!direct) {
+      let b = packed,
+        out = bytes;
+      for (let block = 0; block < blocks; block++) {
+        b = unpackSuperblock(b, g.bits, out);
+        out += UNPACKED_BYTES;
+      }
+    }
+    let m = m0;
+    while (m < m1) {
+      const count = m < whole ? TILE_ROWS : 1,
+        levels = g.levels + <usize>m * rowLevels,
+        params = g.params + <usize>m * rowParams,
+        target = g.out + ((<usize>m * <usize>g.n + <usize>n0) << 2),
+        c = inside ? target : scratch;
+      if (count == TILE_ROWS) rows4Bytes(levels, params, rowParams, bytes, tables, zeros, blocks, blocksPerGroup, c, ldc);
+      else if (direct) rowNibbles(levels, params, packed, tables, zeros, blocks, blocksPerGroup, c);
+      else rowBytes(levels, params, bytes, tables, zeros, blocks, blocksPerGroup, c);
+      finishBlock(c, ldc, count, channels, g.bias ? g.bias + (<usize>n0 << 2) : 0, -Infinity, Infinity);
+      if (!inside)
+        for (let i = 0; i < count; i++)
+          memory.copy(target + <usize>i * (<usize>g.n << 2), c + <usize>i * ldc, <usize>channels << 2);
+      m += count;
+    }
+  }
+}
