@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { TampError } from '../errors/tamp-error.js';
-import { type GraphNode, inputsOf, type OperatorNode, type ParameterNode } from '../graph/graph.js';
+import {
+  type GraphNode,
+  type InputNode,
+  inputsOf,
+  type OperatorNode,
+  type ParameterNode,
+} from '../graph/graph.js';
 import type { Model } from '../model/model.js';
 import { asTensor, type Operand } from '../operators/operator.js';
 import { operators } from '../operators/registry.js';
@@ -31,7 +37,8 @@ export interface ModelRunner {
   readonly model: Model;
   /**
    * Feeds inputs by name and gives outputs by name; the caller disposes of both. Parameters are read at their first
-   * use and stay, quantized ones packed. Throws a `TampError` for a missing or misshapen input.
+   * use and stay, quantized ones packed. Throws a `TampError` for an input that is missing, misshapen or
+   * of another dtype, and for an output that the model lacks.
    */
   run(
     inputs: Readonly<Record<string, tf.Tensor>>,
@@ -50,6 +57,16 @@ function formFor(node: GraphNode, index: number, parameter: Parameter): OperandF
 
 /** Nodes that the wanted outputs and the observers depend on. */
 function neededNodes(nodes: readonly GraphNode[], { outputs, observe }: RunOptions): ReadonlySet<string> {
+  const unknown = outputs?.find(
+    (name) => !nodes.some((node) => node.kind === 'output' && node.name === name),
+  );
+  if (unknown !== undefined) {
+    const names = nodes.filter((node) => node.kind === 'output').map((node) => node.name);
+    throw new TampError(`the model has no output named ${unknown}`, {
+      code: 'usage',
+      remedy: `Its outputs: ${names.join(', ')}.`,
+    });
+  }
   const needed = new Set<string>(observe?.keys());
   for (const node of [...nodes].reverse()) {
     const wanted = node.kind === 'output' && (outputs === undefined || outputs.includes(node.name));
@@ -60,11 +77,18 @@ function neededNodes(nodes: readonly GraphNode[], { outputs, observe }: RunOptio
   return needed;
 }
 
-function checkFeed(name: string, shape: readonly (number | null)[], fed: tf.Tensor | undefined): tf.Tensor {
+function checkFeed({ name, type }: InputNode, fed: tf.Tensor | undefined): tf.Tensor {
+  const { dtype, shape } = type;
   if (fed === undefined) {
     throw new TampError(`the model needs an input named ${name}`, {
       code: 'usage',
       remedy: 'Feed it by name.',
+    });
+  }
+  if (fed.dtype !== dtype) {
+    throw new TampError(`input ${name} is ${fed.dtype}, not ${dtype}`, {
+      code: 'usage',
+      remedy: `Create the tensor with dtype ${dtype}.`,
     });
   }
   const fits =
@@ -81,18 +105,26 @@ function checkFeed(name: string, shape: readonly (number | null)[], fed: tf.Tens
 /** A runner for a model; reads nothing until the first run. */
 export function createModelRunner(model: Model): ModelRunner {
   const loaded = new Map<string, Operand>();
+  // Runs at the same time share one reading of a parameter.
+  const loading = new Map<string, Promise<Operand>>();
 
   const load = async (node: ParameterNode, form: OperandForm): Promise<Operand> => {
     const key = `${form} ${node.parameter}`;
-    const known = loaded.get(key);
+    const known = loaded.get(key) ?? loading.get(key);
     if (known !== undefined) return known;
     const parameter = model.parameters.get(node.parameter);
     if (parameter === undefined) {
       throw new TampError(`the model lacks the parameter ${node.parameter}`, { code: 'format' });
     }
-    const operand = await loadOperand(parameter, form);
-    loaded.set(key, operand);
-    return operand;
+    const reading = loadOperand(parameter, form);
+    loading.set(key, reading);
+    try {
+      const operand = await reading;
+      loaded.set(key, operand);
+      return operand;
+    } finally {
+      loading.delete(key);
+    }
   };
 
   const run: ModelRunner['run'] = async (inputs, options = {}) => {
@@ -161,8 +193,7 @@ export function createModelRunner(model: Model): ModelRunner {
       for (const node of nodes) {
         if (!needed.has(node.name)) continue;
         options.signal?.throwIfAborted();
-        if (node.kind === 'input')
-          values.set(node.name, checkFeed(node.name, node.type.shape, inputs[node.name]));
+        if (node.kind === 'input') values.set(node.name, checkFeed(node, inputs[node.name]));
         else if (node.kind === 'operator') values.set(node.name, await compute(node));
         else if (node.kind === 'output') {
           results[node.name] = await outputValue(node.input);

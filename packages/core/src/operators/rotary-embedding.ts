@@ -3,14 +3,35 @@ import { fusedKernel } from '../kernels/fused.js';
 import { numberAttribute, numbersAttribute } from './attributes.js';
 import { asTensor, type Operator, rejectInputs } from './operator.js';
 
-/** cos and sin of position · frequency, each [sequence, headSize], the frequencies repeated for both halves. */
+interface Rotations {
+  readonly sequence: number;
+  readonly start: number;
+  readonly frequencies: readonly number[];
+  readonly scale: number;
+  /** [sequence, headSize], the frequencies repeated for both halves. */
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+}
+
+/** The last table: every layer of a model, q and k alike, asks for the same one. */
+let latest: Rotations | undefined;
+
+/** cos and sin of position · frequency. */
 function rotations(
   sequence: number,
   start: number,
   frequencies: readonly number[],
   scale: number,
-): { cos: Float32Array; sin: Float32Array } {
+): Rotations {
   const half = frequencies.length;
+  const same =
+    latest !== undefined &&
+    latest.sequence === sequence &&
+    latest.start === start &&
+    latest.scale === scale &&
+    latest.frequencies.length === half &&
+    latest.frequencies.every((frequency, i) => frequency === frequencies[i]);
+  if (latest !== undefined && same) return latest;
   const cos = new Float32Array(sequence * half * 2);
   const sin = new Float32Array(sequence * half * 2);
   for (let position = 0; position < sequence; position++) {
@@ -21,7 +42,8 @@ function rotations(
       sin[at] = sin[at + half] = Math.fround(Math.sin(angle)) * scale;
     }
   }
-  return { cos, sin };
+  latest = { sequence, start, frequencies, scale, cos, sin };
+  return latest;
 }
 
 /**

@@ -171,6 +171,53 @@ describe('createModelRunner', () => {
     x.dispose();
   });
 
+  it('names an input of another dtype and an output that the model lacks', async () => {
+    const runner = createModelRunner(tiedModel().model);
+    const integers = tf.tensor2d([[1, 2]], [1, 2], 'int32');
+    await expect(runner.run({ x: integers })).rejects.toThrow('input x is int32, not float32');
+    const x = tf.tensor2d([[1, 2]]);
+    await expect(runner.run({ x }, { outputs: ['sums'] })).rejects.toThrow(
+      'no output named sums. Its outputs: once, sum.',
+    );
+    tf.dispose([integers, x]);
+  });
+
+  it('reads a parameter once for runs at the same time', async () => {
+    const { model, reads } = tiedModel();
+    const runner = createModelRunner(model);
+    const x = tf.tensor2d([[1, 10]]);
+    const results = await Promise.all([runner.run({ x }), runner.run({ x })]);
+    for (const { sum } of results) expect(Array.from(await sum.data())).toEqual([108, 245]);
+    expect(reads()).toBe(1);
+    tf.dispose([x, ...results.flatMap((result) => Object.values(result))]);
+    runner.dispose();
+  });
+
+  it('can try again after a parameter could not be read', async () => {
+    const { model } = tiedModel();
+    let attempts = 0;
+    const flaky: ByteSource = {
+      label: 'flaky',
+      byteLength: 16,
+      async read() {
+        if (attempts++ === 0) throw new Error('unplugged');
+        return new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
+      },
+    };
+    const w: Parameter = {
+      name: 'w',
+      shape: [2, 2],
+      storage: { kind: 'dense', dtype: 'float32', bytes: flaky },
+    };
+    const runner = createModelRunner({ ...model, parameters: new Map([['w', w]]) });
+    const x = tf.tensor2d([[1, 10]]);
+    await expect(runner.run({ x })).rejects.toThrow('unplugged');
+    const { once } = await runner.run({ x }, { outputs: ['once'] });
+    expect(Array.from(await once.data())).toEqual([21, 43]);
+    tf.dispose([x, once]);
+    runner.dispose();
+  });
+
   it('names a parameter that the model lacks', async () => {
     const { model } = tiedModel();
     const runner = createModelRunner({ ...model, parameters: new Map() });
