@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { operators, Random } from '../../src/index.js';
 import { expectClose } from './expect-close.js';
+import { runOperator } from './run-operator.js';
 
 let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
@@ -12,21 +13,6 @@ beforeEach(() => {
 afterEach(() => {
   expect(tf.memory().numTensors).toBe(tensorsBefore);
 });
-
-function run(name: string, inputs: readonly tf.Tensor[], attributes = {}): number[] {
-  const result = tf.tidy(() => operators.get(name).run(inputs, attributes));
-  const inferred = operators.infer(
-    name,
-    inputs.map((input) => ({ dtype: 'float32', shape: input.shape })),
-    attributes,
-    'layer',
-  );
-  expect(result.shape).toEqual(inferred.shape);
-  const values = Array.from(result.dataSync());
-  result.dispose();
-  tf.dispose([...inputs]);
-  return values;
-}
 
 interface Case {
   readonly x: readonly [number, number, number, number];
@@ -80,7 +66,7 @@ describe('conv2d', () => {
       const values = (sizes: readonly number[]): Float32Array =>
         Float32Array.from({ length: sizes.reduce((a, b) => a * b, 1) }, () => random.between(-1, 1));
       const [x, w, bias] = [values(shape.x), values(shape.weight), values([shape.weight[0]])];
-      const actual = run(
+      const actual = runOperator(
         'conv2d',
         [tf.tensor(x, [...shape.x]), tf.tensor(w, [...shape.weight]), tf.tensor(bias)],
         {
@@ -95,8 +81,8 @@ describe('conv2d', () => {
 
   it('works without a bias', () => {
     const x = tf.tensor4d([1, 2, 3, 4], [1, 1, 2, 2]);
-    const actual = run('conv2d', [x, tf.tensor4d([2], [1, 1, 1, 1])], { stride: 1, padding: 0 });
-    expect(actual).toEqual([2, 4, 6, 8]);
+    const actual = runOperator('conv2d', [x, tf.tensor4d([2], [1, 1, 1, 1])], { stride: 1, padding: 0 });
+    expect(actual).toEqual(Float32Array.of(2, 4, 6, 8));
   });
 
   it('refuses what does not fit, naming the layer', () => {
@@ -161,12 +147,12 @@ describe('max_pool2d', () => {
     // Two channels of 3 × 5; windows of 2 with stride 2 leave out the last row and column.
     const first = [1, 2, 3, 4, 99, 5, 6, 7, 8, 99, 99, 99, 99, 99, 99];
     const x = tf.tensor4d([...first, ...first.map((value) => -value)], [1, 2, 3, 5]);
-    expect(run('max_pool2d', [x], { size: 2, stride: 2 })).toEqual([6, 8, -1, -3]);
+    expect(runOperator('max_pool2d', [x], { size: 2, stride: 2 })).toEqual(Float32Array.of(6, 8, -1, -3));
   });
 
   it('overlaps windows when the stride is smaller than the size', () => {
     const x = tf.tensor4d([3, 1, 2, 5, 4, 0], [1, 1, 2, 3]);
-    expect(run('max_pool2d', [x], { size: 2, stride: 1 })).toEqual([5, 4]);
+    expect(runOperator('max_pool2d', [x], { size: 2, stride: 1 })).toEqual(Float32Array.of(5, 4));
   });
 });
 
@@ -176,7 +162,7 @@ describe('flatten', () => {
       Float32Array.from({ length: 24 }, (_, i) => i),
       [2, 3, 2, 2],
     );
-    expect(run('flatten', [x])).toEqual(Array.from({ length: 24 }, (_, i) => i));
+    expect(runOperator('flatten', [x])).toEqual(Float32Array.from({ length: 24 }, (_, i) => i));
   });
 
   it('knows the width only when every size is known', () => {
