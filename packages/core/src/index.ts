@@ -50,11 +50,12 @@ export { graphFromJson, graphToJson } from './graph/json.js';
 export { lintGraph } from './graph/lint.js';
 export { replaceOperators } from './graph/rewrite.js';
 export { matchOperators, matchScopes, type TargetSelection } from './graph/targets.js';
+export { activationBlockSize, type PackedKernelName } from './kernels/contract.js';
 // Kernel contracts
 export { dequantizeWeightTensor } from './kernels/dequantize-weight.js';
 export type { FusedKernelName } from './kernels/fused.js';
 export { gatherRows } from './kernels/gather-rows.js';
-export { activationBlockSize, groupwiseLinear } from './kernels/groupwise-linear.js';
+export { groupwiseLinear } from './kernels/groupwise-linear.js';
 export { type Int8Activation, int8Activation } from './kernels/int8-activation.js';
 export { int8Linear } from './kernels/int8-linear.js';
 export {
@@ -77,7 +78,6 @@ export {
   roundToInt8Blocks,
 } from './kernels/reference/quantize-activation.js';
 export { registerReferenceKernels } from './kernels/reference/register.js';
-export type { PackedKernelName } from './kernels/run-kernel.js';
 export type { Model } from './model/model.js';
 export {
   createModelEditor,

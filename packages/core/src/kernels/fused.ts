@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { KernelAttributes } from './run-kernel.js';
+import type { KernelAttributes } from './contract.js';
 
 /**
  * Float kernels that a backend may offer in place of a composition of tfjs operations. Contracts, all float32:

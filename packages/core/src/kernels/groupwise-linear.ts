@@ -3,9 +3,6 @@ import { kernelGroupSize } from './pack-weights.js';
 import type { QuantizedOperand } from './quantized-operand.js';
 import { runPackedKernel } from './run-kernel.js';
 
-/** Elements that share one scale when activations are quantized in blocks. */
-export const activationBlockSize = 32;
-
 /**
  * x [..., columns] times a weight of 2 to 8 bits with a scale per group of a row, plus bias: [..., rows].
  * Contract of `TampGroupwiseLinear`: inputs x float32 [m, columns], levels (as packed), scales float32

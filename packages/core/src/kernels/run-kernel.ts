@@ -1,17 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { TampError } from '../errors/tamp-error.js';
+import type { KernelAttributes, PackedKernelName } from './contract.js';
 import { registerReferenceKernels } from './reference/register.js';
-
-/** Names of the kernels that work on packed weights. Every backend that runs quantized models registers them. */
-export type PackedKernelName =
-  | 'TampPackWeights'
-  | 'TampGroupwiseLinear'
-  | 'TampInt8Linear'
-  | 'TampGatherRows'
-  | 'TampDequantizeWeight';
-
-/** Attributes of a kernel: numbers, text and flags. */
-export type KernelAttributes = Readonly<Record<string, number | string | boolean>>;
 
 /**
  * Runs a kernel of the current tfjs backend. Throws a `TampError` (`unsupported`) when the backend has none: a

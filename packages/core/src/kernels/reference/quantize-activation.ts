@@ -1,5 +1,5 @@
 import { roundHalfEven } from '../../numeric/round-half-even.js';
-import { activationBlockSize } from '../groupwise-linear.js';
+import { activationBlockSize } from '../contract.js';
 
 /** Activations as integers: one scale and zero point per row. */
 export interface QuantizedActivation {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { chooseAffineParams } from '../../affine/affine-params.js';
 import { TampError } from '../../errors/tamp-error.js';
-import type { PackedKernelName } from '../run-kernel.js';
+import type { PackedKernelName } from '../contract.js';
 import {
   dequantizeRow,
   type GroupwiseWeightReference,

@@ -1,0 +1,13 @@
+/** Names of the kernels that work on packed weights. Every backend that runs quantized models registers them. */
+export type PackedKernelName =
+  | 'TampPackWeights'
+  | 'TampGroupwiseLinear'
+  | 'TampInt8Linear'
+  | 'TampGatherRows'
+  | 'TampDequantizeWeight';
+
+/** Attributes of a kernel: numbers, text and flags. */
+export type KernelAttributes = Readonly<Record<string, number | string | boolean>>;
+
+/** Elements that share one scale when a group-wise layer quantizes its activations in blocks. */
+export const activationBlockSize = 32;
