@@ -203,6 +203,8 @@ describe('quantized kernels', () => {
             if (!(worst <= bound))
               expect.fail(`${name} ${JSON.stringify({ ...c, m })}: ${worst} above ${bound}`);
           },
+          // Up to 4 bits, and where blocks lie inside groups, the sums of a block are integers.
+          activation === 'int8-block' && c.bits <= 4 && (c.groupSize === undefined || c.groupSize % 32 === 0),
         );
       }
     });
