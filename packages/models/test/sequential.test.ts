@@ -1,0 +1,132 @@
+import { createModelRunner, type Model, readParameter } from '@tamp/core';
+import { fixturePath, readTensorFixture } from '@tamp/fixtures';
+import { openSafetensors } from '@tamp/safetensors';
+import { fileSource } from '@tamp/safetensors/node';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { checkpointParameters, createConvNet, createMlp } from '../src/index.js';
+
+let tensorsBefore = 0;
+beforeAll(() => tf.setBackend('cpu'));
+beforeEach(() => {
+  tensorsBefore = tf.memory().numTensors;
+});
+afterEach(() => {
+  expect(tf.memory().numTensors).toBe(tensorsBefore);
+});
+
+const digits = readTensorFixture('digits', 'digits.safetensors');
+const testRows = 360;
+
+/** The digits of the test set, pixels / 16. */
+function testImages(shape: readonly number[]): tf.Tensor {
+  const images = digits.get('images');
+  const size = images.shape[1] * images.shape[2];
+  const pixels = images.numbers().slice((images.shape[0] - testRows) * size);
+  return tf.tensor(
+    Float32Array.from(pixels, (pixel) => pixel / 16),
+    [testRows, ...shape],
+  );
+}
+
+async function expectReferenceLogits(model: Model, name: string, input: tf.Tensor): Promise<void> {
+  const runner = createModelRunner(model);
+  const { logits } = await runner.run({ input });
+  const expected = readTensorFixture('digits', `${name}.reference.safetensors`).get('logits');
+  expect(logits.shape).toEqual(expected.shape);
+  const values = await logits.data();
+  const worst = Math.max(...expected.float32().map((value, i) => Math.abs(value - values[i])));
+  // Sums of up to 288 products in another order than PyTorch's; logits reach about 20.
+  expect(worst).toBeLessThan(1e-5);
+  tf.dispose([input, logits]);
+  runner.dispose();
+}
+
+describe('createMlp', () => {
+  it("gives the trained network's logits", async () => {
+    const source = await fileSource(fixturePath('digits', 'mlp.safetensors'));
+    const weights = checkpointParameters(await openSafetensors(source));
+    const widths = [64, ...['0', '2', '4'].map((layer) => weights.get(`${layer}.weight`)?.shape[0] ?? 0)];
+    await expectReferenceLogits(createMlp({ widths, weights }), 'mlp', testImages([64]));
+    await source.close();
+  });
+
+  it('names its layers as Sequential does', () => {
+    const model = createMlp({ widths: [4, 3, 2] });
+    expect(model.graph.scopes).toEqual({ 0: 'Linear', 1: 'ReLU', 2: 'Linear' });
+    expect([...model.parameters].map(([name, { shape }]) => [name, shape])).toEqual([
+      ['0.weight', [3, 4]],
+      ['0.bias', [3]],
+      ['2.weight', [2, 3]],
+      ['2.bias', [2]],
+    ]);
+    expect(model.config).toEqual({ architectures: ['MLP'], widths: [4, 3, 2] });
+  });
+
+  it('starts from the same uniform numbers within ±1/√fanIn for the same seed', async () => {
+    const read = async (seed: number): Promise<Float32Array[]> =>
+      Promise.all([...createMlp({ widths: [100, 50, 2], seed }).parameters.values()].map(readParameter));
+    const [weight, bias, , lastBias] = await read(1);
+    expect(await read(1)).toEqual(await read(1));
+    expect(await read(2)).not.toEqual(await read(1));
+    for (const values of [weight, bias]) {
+      expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(0.1);
+    }
+    expect(Math.max(...lastBias.map(Math.abs))).toBeLessThanOrEqual(1 / Math.sqrt(50));
+    // The variance of 5000 uniform numbers on ±0.1 is 1/300, within 5 percent at more than 3 deviations.
+    const variance = weight.reduce((sum, value) => sum + value * value, 0) / weight.length;
+    expect(variance * 300).toBeGreaterThan(0.95);
+    expect(variance * 300).toBeLessThan(1.05);
+  });
+
+  it('refuses impossible widths and weights that do not fit', () => {
+    expect(() => createMlp({ widths: [4] })).toThrow('widths');
+    expect(() => createMlp({ widths: [4, 0, 2] })).toThrow('widths.1');
+    const { parameters } = createMlp({ widths: [4, 3, 2] });
+    expect(() => createMlp({ widths: [4, 5, 2], weights: parameters })).toThrow(
+      '0.weight (is [3, 4], should be [5, 4])',
+    );
+  });
+});
+
+describe('createConvNet', () => {
+  it("gives the trained network's logits", async () => {
+    const source = await fileSource(fixturePath('digits', 'cnn.safetensors'));
+    const weights = checkpointParameters(await openSafetensors(source));
+    const outputs = (layer: number): number => weights.get(`${layer}.weight`)?.shape[0] ?? 0;
+    const model = createConvNet({
+      input: [1, 8, 8],
+      convolutions: [{ channels: outputs(0) }, { channels: outputs(3) }],
+      widths: [outputs(7), outputs(9)],
+      weights,
+    });
+    await expectReferenceLogits(model, 'cnn', testImages([1, 8, 8]));
+    await source.close();
+  });
+
+  it('leaves pooling out where its size is 1, and names its layers as Sequential does', () => {
+    const model = createConvNet({
+      input: [3, 6, 6],
+      convolutions: [{ channels: 4, kernel: 5, padding: 0, pool: 1 }, { channels: 2 }],
+      widths: [7],
+    });
+    expect(Object.values(model.graph.scopes)).toEqual([
+      'Conv2d',
+      'ReLU',
+      'Conv2d',
+      'ReLU',
+      'MaxPool2d',
+      'Flatten',
+      'Linear',
+    ]);
+    expect(model.parameters.get('6.weight')?.shape).toEqual([7, 2]);
+  });
+
+  it('refuses a kernel that does not fit, naming the layer', () => {
+    const stage = { channels: 1, kernel: 9, padding: 0 };
+    expect(() => createConvNet({ input: [1, 8, 8], convolutions: [stage], widths: [2] })).toThrow(
+      '0.conv2d: conv2d: a window of 9 does not fit into 8',
+    );
+  });
+});
