@@ -6,7 +6,8 @@ import { z } from 'zod';
 export interface Tokenizer {
   /**
    * The ids of a text. Nothing is added at its beginning or end; a special token that the text spells out is one
-   * token, as in transformers. Throws a `TampError` (`data`) for text that the vocabulary cannot express.
+   * token, as in transformers. Throws a `TampError` (`data`) for text that needs an
+   * unknown token where the vocabulary has none.
    */
   encode(text: string): Int32Array;
   /** The text of ids, special tokens included. Throws a `TampError` (`usage`) for an id that does not exist. */
