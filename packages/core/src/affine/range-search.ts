@@ -4,7 +4,7 @@ import { type AffineScheme, levelRange } from '../schemes/scheme.js';
 import type { GroupChoice, WeightGroup } from './weight-group.js';
 
 /**
- * Search of a group's scale (and zero point) for the smallest squared error Σ importance · (w - ŵ)².
+ * Search of a group's scale (and zero point) for the smallest squared error Σ importance · |w|^emphasis · (w - ŵ)².
  *
  * For fixed levels the best scale has a closed form (least squares), and for a fixed scale the best levels are the
  * nearest. Sweeping the scale from large to small, an element's level changes only where |w| / scale passes a half,
@@ -25,6 +25,12 @@ export interface RangeSearch {
    * Default: all equal.
    */
   readonly importance?: Float32Array;
+  /**
+   * How much more large weights count: each error is also weighted by |w|^emphasis, 0 to 4. Default 0, the plain
+   * squared error. At 1 a language model of 4-bit weights loses less quality than at 0, where the many small weights
+   * clip the few large ones that matter more.
+   */
+  readonly emphasis?: number;
   /**
    * Symmetric schemes only: also try negative scales, which turn the levels -8…7 into -7…8, so that the one level
    * more lies on the side that needs it. Default true; set false for readers that insist on positive scales.
@@ -55,8 +61,13 @@ export function rangeSearcher(
   search: RangeSearch,
   layer?: string,
 ): GroupSearcher {
-  const { gridPoints = 256, maxShrink = scheme.bits <= 4 ? 0.8 : 0.5, signedScales = true } = search;
-  checkSearch(gridPoints, maxShrink, search.importance, columns, layer);
+  const {
+    gridPoints = 256,
+    maxShrink = scheme.bits <= 4 ? 0.8 : 0.5,
+    emphasis = 0,
+    signedScales = true,
+  } = search;
+  checkSearch({ gridPoints, maxShrink, emphasis, importance: search.importance }, columns, layer);
   const levels = levelRange(scheme.bits);
   const importance = search.importance ?? new Float32Array(columns).fill(1);
   const products = new Float64Array(gridPoints + 1);
@@ -65,7 +76,7 @@ export function rangeSearcher(
   const values = new Float64Array(length);
   const factors = new Float64Array(length);
 
-  /** Σ importance · (w - ŵ)², with ŵ and levels exactly as they will be stored. */
+  /** Σ importance · |w|^emphasis · (w - ŵ)², with ŵ and levels exactly as they will be stored. */
   function errorOf({ scale, zeroPoint }: GroupChoice): number {
     let sum = 0;
     for (let i = 0; i < length; i++) {
@@ -139,6 +150,7 @@ export function rangeSearcher(
       const value = weight[index];
       values[i] = value;
       factors[i] = importance[index % columns];
+      if (emphasis !== 0) factors[i] *= Math.abs(value) ** emphasis;
       if (value < low) low = value;
       if (value > high) high = value;
     }
@@ -171,9 +183,12 @@ export function rangeSearcher(
 }
 
 function checkSearch(
-  gridPoints: number,
-  maxShrink: number,
-  importance: Float32Array | undefined,
+  {
+    gridPoints,
+    maxShrink,
+    emphasis,
+    importance,
+  }: Required<Pick<RangeSearch, 'gridPoints' | 'maxShrink' | 'emphasis'>> & Pick<RangeSearch, 'importance'>,
   columns: number,
   layer: string | undefined,
 ): void {
@@ -188,6 +203,9 @@ function checkSearch(
       `a largest shrink of ${maxShrink} is not possible`,
       'Choose a number from 0 up to, not including, 1.',
     );
+  }
+  if (!(emphasis >= 0 && emphasis <= 4)) {
+    fail(`an emphasis of ${emphasis} is not possible`, 'Choose a number from 0 to 4.');
   }
   if (importance === undefined) return;
   if (importance.length !== columns) {

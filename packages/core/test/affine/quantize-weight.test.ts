@@ -7,6 +7,7 @@ import {
   type QuantizeWeightOptions,
   quantizeWeight,
 } from '../../src/affine/quantize-weight.js';
+import type { RangeSearch } from '../../src/affine/range-search.js';
 import { isTampError } from '../../src/errors/tamp-error.js';
 import { unpackDense } from '../../src/packing/dense.js';
 import { Random } from '../../src/random/random.js';
@@ -85,18 +86,19 @@ function normalWeight(random: Random, rows: number, columns: number, mean = 0): 
   return random.fillNormal(new Float32Array(rows * columns)).map((value) => mean + value * 0.02);
 }
 
-/** Σ importance · (w - ŵ)² of each group. */
+/** Σ importance · |w|^emphasis · (w - ŵ)² of each group. */
 function errors(
   weight: Float32Array,
   quantized: QuantizedWeight,
   columns: number,
-  importance?: Float32Array,
+  { importance, emphasis = 0 }: Pick<RangeSearch, 'importance' | 'emphasis'> = {},
 ): number[] {
   const back = dequantizeWeight(quantized);
   const length = weight.length / quantized.scales.length;
   const sums = new Array<number>(quantized.scales.length).fill(0);
   for (let i = 0; i < weight.length; i++) {
-    sums[Math.floor(i / length)] += (importance?.[i % columns] ?? 1) * (weight[i] - back[i]) ** 2;
+    const factor = (importance?.[i % columns] ?? 1) * Math.abs(weight[i]) ** emphasis;
+    sums[Math.floor(i / length)] += factor * (weight[i] - back[i]) ** 2;
   }
   return sums;
 }
@@ -140,6 +142,8 @@ test('range search is never worse than round to nearest in any group, and better
     { search: { signedScales: false } },
     { search: { gridPoints: 16, maxShrink: 0.4 } },
     { search: { importance } },
+    { search: { emphasis: 1 } },
+    { search: { emphasis: 2.5, importance } },
     { search: {}, scaleFormat: 'float16' },
     { search: {}, scaleFormat: 'bfloat16' },
   ];
@@ -149,8 +153,8 @@ test('range search is never worse than round to nearest in any group, and better
       const { scaleFormat = 'float32' } = options;
       const nearest = quantizeWeight(weight, 6, 32, scheme, { scaleFormat });
       const searched = quantizeWeight(weight, 6, 32, scheme, options);
-      const before = errors(weight, nearest, 32, options.search?.importance);
-      const after = errors(weight, searched, 32, options.search?.importance);
+      const before = errors(weight, nearest, 32, options.search);
+      const after = errors(weight, searched, 32, options.search);
       // The search's own sums differ from these in the last bits of a double only.
       after.forEach((error, g) => {
         expect(error).toBeLessThanOrEqual(before[g] * (1 + 1e-12));
@@ -207,7 +211,8 @@ test('importance moves the error to the columns that matter less', () => {
   const plain = quantizeWeight(weight, 16, 32, scheme, { search: {} });
   const weighted = quantizeWeight(weight, 16, 32, scheme, { search: { importance } });
   const only = Float32Array.from({ length: 32 }, (_, column) => (column < 4 ? 1 : 0));
-  const sum = (q: QuantizedWeight): number => errors(weight, q, 32, only).reduce((a, b) => a + b, 0);
+  const sum = (q: QuantizedWeight): number =>
+    errors(weight, q, 32, { importance: only }).reduce((a, b) => a + b, 0);
   expect(sum(weighted)).toBeLessThan(sum(plain) * 0.9);
 });
 
@@ -257,6 +262,7 @@ test('bad input gives one error that names the place', () => {
   expect(errorOf(() => quantizeWeight(large, 1, 4, scheme, { scaleFormat: 'float16' }))).toContain('float16');
   for (const search of [
     { gridPoints: 0 },
+    { emphasis: -1 },
     { gridPoints: 1.5 },
     { maxShrink: 1 },
     { maxShrink: -0.1 },
