@@ -26,12 +26,17 @@ export interface WeightOverride {
 
 /** How the range of a group is found. */
 export interface RangeSettings {
-  /** `minmax`: round to nearest over the whole range. `mse`: search for the smallest squared error. Default `minmax`. */
+  /** `minmax`: round to nearest over the whole range. `mse`: search for the smallest weighted squared error. Default `minmax`. */
   readonly observer: 'minmax' | 'mse';
   /** `mse` only: scales tried per zero point, default 256. */
   readonly gridPoints?: number;
   /** `mse` only: the smallest scale tried is (1 − maxShrink) of the min-max scale; default 0.8 up to 4 bits, 0.5 above. */
   readonly maxShrink?: number;
+  /**
+   * `mse` only: how much more large weights count; the search weights each squared error by |w|^emphasis, 0 to 4.
+   * Default 1.
+   */
+  readonly emphasis: number;
   /** `mse` only: let symmetric schemes use negative scales, which move the one level more to the positive side. Default true. */
   readonly signedScales?: boolean;
 }
@@ -112,7 +117,9 @@ const rangeSearch = z.strictObject({
   observer: z
     .enum(['minmax', 'mse'])
     .default('minmax')
-    .describe('minmax: round to nearest over the whole range. mse: search for the smallest squared error.'),
+    .describe(
+      'minmax: round to nearest over the whole range. mse: search for the smallest weighted squared error.',
+    ),
   gridPoints: z.int().min(1).max(65536).optional().describe('mse: scales tried per zero point, default 256.'),
   maxShrink: z
     .number()
@@ -120,6 +127,12 @@ const rangeSearch = z.strictObject({
     .lt(1)
     .optional()
     .describe('mse: how far below the min-max scale to search; default 0.8 up to 4 bits, 0.5 above.'),
+  emphasis: z
+    .number()
+    .min(0)
+    .max(4)
+    .default(1)
+    .describe('mse: how much more large weights count; squared errors are weighted by |w|^emphasis.'),
   signedScales: z
     .boolean()
     .optional()
