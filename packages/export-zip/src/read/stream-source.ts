@@ -42,7 +42,11 @@ export function streamSource(stream: StreamLocation, reader: EntryReader): ByteS
     byteLength,
     async read(start, end) {
       checkRange(source, start, end);
-      if (start === end) return new Uint8Array(0);
+      if (start === end) {
+        // An empty file still has an entry, and that is verified when the file is read.
+        if (byteLength === 0 && entries.length > 0) await contentsOf(entries[0], 0);
+        return new Uint8Array(0);
+      }
       const first = Math.floor(start / chunk);
       const last = Math.ceil(end / chunk) - 1;
       // A whole entry is handed over as it is. A part is copied: it would hold all of the entry in memory.

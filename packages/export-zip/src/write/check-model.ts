@@ -1,4 +1,4 @@
-import { type ByteSource, type Model, type Parameter, storedBytes, TampError } from '@tamp/core';
+import { type ByteSource, type Model, type Parameter, TampError } from '@tamp/core';
 import { maxNameLength } from '../archive-format.js';
 import { defaultLimits } from '../archive-limits.js';
 import { assetPathProblem } from '../asset-path.js';
@@ -26,7 +26,8 @@ function sourcesOf({ storage }: Parameter): Readonly<Record<string, ByteSource>>
   }
 }
 
-function checkParameter(parameter: Parameter): void {
+/** Checks a parameter and gives the bytes of its streams. */
+function checkParameter(parameter: Parameter): number {
   const { name, shape, storage } = parameter;
   if (name === '' || name.length > maxNameLength) {
     refuse(`the name is not 1 to ${maxNameLength} characters long`, name);
@@ -38,11 +39,13 @@ function checkParameter(parameter: Parameter): void {
   }
   const sizes = streamSizes(name, shape, sizedEncoding(parameter));
   const sources = sourcesOf(parameter);
+  let total = 0;
   for (const role of new Set([...Object.keys(sizes), ...Object.keys(sources)])) {
     if (!Object.hasOwn(sizes, role)) refuse(`has ${role}, which its scheme has not`, name);
     if (!Object.hasOwn(sources, role)) refuse(`lacks its ${role}`, name);
     const [fewest, most] = sizes[role];
     const { byteLength } = sources[role];
+    total += byteLength;
     if (byteLength < fewest || byteLength > most) {
       refuse(
         `its ${role} have ${byteLength} bytes, which the shape [${shape.join(', ')}] does not allow`,
@@ -50,6 +53,7 @@ function checkParameter(parameter: Parameter): void {
       );
     }
   }
+  return total;
 }
 
 /**
@@ -61,9 +65,8 @@ export function checkModel(model: Model): number {
   const shapes = new Map<string, readonly number[]>();
   for (const [key, parameter] of model.parameters) {
     if (key !== parameter.name) refuse(`is kept under the name ${key}`, parameter.name);
-    checkParameter(parameter);
+    total += checkParameter(parameter);
     shapes.set(parameter.name, parameter.shape);
-    total += storedBytes(parameter.storage);
   }
   checkGraphParameters(model.graph, shapes, refuse);
   for (const [path, source] of model.assets) {
