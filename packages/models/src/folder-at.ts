@@ -12,7 +12,7 @@ export interface DiskFolder extends ModelFolder {
 
 /** The model folder at a path. Nothing is opened yet; only names that `list` gives can be opened. */
 export function folderAt(path: string): DiskFolder {
-  const sources = new Map<string, FileSource>();
+  const sources = new Map<string, Promise<FileSource>>();
   let names: Promise<ReadonlySet<string>> | undefined;
   const listed = (): Promise<ReadonlySet<string>> => {
     names ??= readdir(path).then(
@@ -40,14 +40,15 @@ export function folderAt(path: string): DiskFolder {
       if (!(await listed()).has(name)) {
         throw new TampError('there is no such file', { code: 'io', at: { file: join(path, name) } });
       }
-      const known = sources.get(name);
-      if (known !== undefined) return known;
-      const source = await fileSource(join(path, name));
+      const source = sources.get(name) ?? fileSource(join(path, name));
       sources.set(name, source);
       return source;
     },
     async close() {
-      await Promise.all([...sources.values()].map((source) => source.close()));
+      // A file that could not be opened was reported when that was tried.
+      for (const outcome of await Promise.allSettled(sources.values())) {
+        if (outcome.status === 'fulfilled') await outcome.value.close();
+      }
     },
   };
 }

@@ -55,7 +55,7 @@ export async function openModel(folder: ModelFolder): Promise<Model> {
     async (name) => ((await folder.has(name)) ? folder.open(name) : undefined),
     { label: folder.label },
   );
-  checkWeights(graph, checkpoint.tensors, folder.label);
+  checkWeights(graph, checkpoint.tensors, folder.label, checkpoint.unmapped);
   const names = graph.nodes.flatMap((node) => (node.kind === 'parameter' ? [node.parameter] : []));
   return {
     graph,

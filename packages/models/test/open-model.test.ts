@@ -102,6 +102,20 @@ describe('openModel', () => {
     );
   });
 
+  it('names a tensor that a shard holds and the index leaves out', async () => {
+    const { files } = await randomFolder(config, architecture, {
+      maxShardBytes: 500,
+      change: (tensors) => [...tensors, { name: 'stray', shape: [1], values: new Float32Array(1) }],
+    });
+    const index = JSON.parse(
+      new TextDecoder().decode(files.get('model.safetensors.index.json') as Uint8Array),
+    );
+    delete index.weight_map.stray;
+    files.set('model.safetensors.index.json', JSON.stringify(index));
+    // The shard that holds it must stay listed for it to be seen at all.
+    await expect(openModel(memoryFolder(files))).rejects.toThrow('1 have no place in the model: stray');
+  });
+
   it('refuses weights of a type that is no number format of models', async () => {
     const change = (tensors: TestTensor[]): TestTensor[] =>
       tensors.map((tensor) => ({

@@ -39,11 +39,12 @@ describe('tiny-llama, as transformers saved it', () => {
   });
 
   it('takes along the tokenizer and the generation settings, and no other file', () => {
-    expect([...model.assets.keys()]).toEqual([
-      'generation_config.json',
-      'tokenizer.json',
-      'tokenizer_config.json',
-    ]);
+    const assets = [...model.assets.keys()];
+    expect(assets).toEqual(
+      expect.arrayContaining(['generation_config.json', 'tokenizer.json', 'tokenizer_config.json']),
+    );
+    // Texts, references and weights lie in the same folder.
+    expect(assets.filter((name) => /eval|calibration|reference|^config|model\./.test(name))).toEqual([]);
     expect(model.architecture).toBe('LlamaForCausalLM');
     expect(model.config.vocab_size).toBe(tokenizer.vocabularySize);
   });
@@ -72,7 +73,9 @@ describe('tiny-llama, as transformers saved it', () => {
       // A linear layer is a module of its own; its parameters lie in it.
       if (node.kind === 'operator' && node.operator === 'linear') expect(scopes[node.scope]).toBe('Linear');
     }
-    expect([...model.parameters.keys()]).toContain('model.layers.3.mlp.down_proj.weight');
+    const last = Number(model.config.num_hidden_layers) - 1;
+    expect(model.parameters.has(`model.layers.${last}.mlp.down_proj.weight`)).toBe(true);
+    expect(model.parameters.has(`model.layers.${last + 1}.mlp.down_proj.weight`)).toBe(false);
   });
 
   it('tokenizes the evaluation text as transformers does, and back', () => {
@@ -97,8 +100,9 @@ describe('tiny-llama, as transformers saved it', () => {
     for (const [row, expected] of rows) {
       const actual = values.subarray(row * vocabulary, (row + 1) * vocabulary);
       const worst = Math.max(...expected.map((value, i) => Math.abs(value - actual[i])));
-      // Four layers of float32 sums in another order than PyTorch's; logits reach about 10.
-      expect(worst, `row ${row}`).toBeLessThan(1e-4);
+      // float32 sums in another order than PyTorch's, layer after layer: some 1e-6 of the largest logit.
+      const largest = Math.max(...expected.map(Math.abs));
+      expect(worst / largest, `row ${row}`).toBeLessThan(1e-5);
     }
     tf.dispose([ids, logits]);
   });
@@ -119,7 +123,8 @@ describe('tiny-llama, as transformers saved it', () => {
     expect(row(0, 8)).not.toEqual(row(1, 8));
     // Alone in a batch and at the start of a longer window, the first token gives the same numbers.
     const worst = Math.max(...reference.logits_row0.map((value, i) => Math.abs(value - row(1, 0)[i])));
-    expect(worst).toBeLessThan(1e-4);
+    const largest = Math.max(...reference.logits_row0.map(Math.abs));
+    expect(worst / largest).toBeLessThan(1e-5);
     tf.dispose([ids, logits]);
   });
 });

@@ -18,12 +18,13 @@ function isKnownExtra(name: string, graph: Graph): boolean {
 /**
  * Checks the names and shapes of a checkpoint's tensors against the parameters of a graph. Throws one `TampError`
  * (`format`) that names what is missing, misshapen and left over. Buffers such as `rotary_emb.inv_freq` and an
- * `lm_head.weight` beside tied embeddings may be left over.
+ * `lm_head.weight` beside tied embeddings may be left over. `unmapped` are tensors of shards that the index leaves out.
  */
 export function checkWeights(
   graph: Graph,
   tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
   file: string,
+  unmapped: readonly { readonly name: string }[] = [],
 ): void {
   const missing: string[] = [];
   const misshapen: string[] = [];
@@ -39,7 +40,8 @@ export function checkWeights(
       misshapen.push(`${name} (is [${found.shape.join(', ')}], should be [${shape}])`);
     }
   }
-  const extra = [...tensors.keys()].filter((name) => !wanted.has(name) && !isKnownExtra(name, graph));
+  const present = [...tensors.keys(), ...unmapped.map(({ name }) => name)];
+  const extra = present.filter((name) => !wanted.has(name) && !isKnownExtra(name, graph));
   const problems = [
     ...(missing.length > 0 ? [`lacks ${missing.length} of its tensors: ${some(missing)}`] : []),
     ...(misshapen.length > 0 ? [`${misshapen.length} have another shape: ${some(misshapen)}`] : []),
