@@ -153,7 +153,12 @@ export { decodeDense, denseBytes, readDense } from './parameters/read-dense.js';
 export { readParameter } from './parameters/read-parameter.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
 export { runDataFree } from './pipelines/data-free.js';
-export type { NamedModifier, PipelineOptions, PipelineResult } from './pipelines/pipeline.js';
+export {
+  callHook,
+  type NamedModifier,
+  type PipelineOptions,
+  type PipelineResult,
+} from './pipelines/pipeline.js';
 export { normalFractionBits, normalTable } from './random/normal-table.js';
 export { Random, type RandomState } from './random/random.js';
 export { threefry2x32, type Words } from './random/threefry.js';

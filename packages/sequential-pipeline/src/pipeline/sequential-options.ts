@@ -1,0 +1,36 @@
+import type { PipelineOptions } from '@tamp/core';
+import type { ValueStorage } from '../cache/value-storage.js';
+import type { TargetOptions } from '../targets/choose-targets.js';
+
+/** What a sequential run is doing. */
+export interface SequentialProgress {
+  /** Subgraph at work, 1-based, of how many. */
+  readonly subgraph: number;
+  readonly subgraphs: number;
+  /** Its name. */
+  readonly name: string;
+  /**
+   * `calibrate`: batches flow while a modifier observes; `rewrite`: a modifier changes weights; `propagate`: batches
+   * flow through the result to make the next subgraph's inputs.
+   */
+  readonly phase: 'calibrate' | 'rewrite' | 'propagate';
+  /** The modifier at work; absent while propagating. */
+  readonly modifier?: string;
+  /** Batches done in this phase, of how many; 0 of 0 for a rewrite. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Options of `runSequential`. */
+export interface SequentialOptions extends PipelineOptions, TargetOptions {
+  /** Target blocks that share a subgraph. Default 1. */
+  readonly targetsPerSubgraph?: number;
+  /**
+   * Make each subgraph's outputs with its rewritten weights, so that later layers are calibrated on the error of
+   * earlier ones. With false they come from the weights as they were. Default true.
+   */
+  readonly propagateError?: boolean;
+  /** Where intermediate values live; the caller closes it. Default: memory. `diskStorage` is in this package's `./node`. */
+  readonly storage?: ValueStorage;
+  readonly onProgress?: (progress: SequentialProgress) => void;
+}
