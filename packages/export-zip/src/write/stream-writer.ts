@@ -44,7 +44,8 @@ export async function readExactly(source: ByteSource, start: number, end: number
 
 /**
  * A stream writer. Of any parameter it holds one chunk at a time, of small ones at most 1 MiB per group.
- * `maxEntryBytes` caps an entry below what a part can hold; `beforeEntry` runs before each step (progress, abort).
+ * `maxEntryBytes` caps an entry at what a part can hold; `onRead` is told of every run of bytes that was read, and what
+ * it throws ends the writing (abort).
  */
 export function createStreamWriter(
   parts: PartsWriter,

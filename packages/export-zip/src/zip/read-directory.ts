@@ -32,7 +32,7 @@ function refuse(file: string, problem: string, remedy: string = damagedRemedy): 
 }
 
 /** A source whose last bytes are in memory. */
-export function withTail(source: ByteSource, start: number, tail: Uint8Array): ByteSource {
+function withTail(source: ByteSource, start: number, tail: Uint8Array): ByteSource {
   return {
     label: source.label,
     byteLength: source.byteLength,
