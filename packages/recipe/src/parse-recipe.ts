@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type RecipeDocument, readRecipeDocument } from './document/recipe-document.js';
 import { RecipeError } from './errors/recipe-error.js';
 import { jsonSchemaOf } from './schema/known-keys.js';
-import { type Recipe, type RecipeFile, recipeSchema } from './schema/recipe-schema.js';
+import { type Recipe, type RecipeFile, recipeKeys, recipeSchema } from './schema/recipe-schema.js';
 import { schemaProblems } from './schema/schema-problems.js';
 
 /** A recipe and the text it was read from. */
@@ -12,10 +12,11 @@ export interface ParsedRecipe {
   readonly document: RecipeDocument;
 }
 
-/** What is wrong with a recipe's own keys, and the recipe where nothing is. */
+/** What could be read of a recipe, and what is wrong with its own keys. */
 export interface RecipeReading {
   readonly document: RecipeDocument;
-  readonly recipe: Recipe | undefined;
+  /** Top-level keys in error are left out, so that the others can be checked further; see `problems`. */
+  readonly recipe: Recipe;
   readonly problems: readonly TampError[];
 }
 
@@ -64,6 +65,15 @@ function withEntries(file: RecipeFile): Recipe {
   };
 }
 
+/** A recipe without the top-level keys that issues are about; the ones that it must have are empty then. */
+function withoutErrors(document: RecipeDocument, issues: readonly z.core.$ZodIssue[]): Recipe {
+  const wrong = new Set(issues.map(({ path }) => path[0]));
+  const { value } = document;
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  const sound = entries.filter(([key]) => recipeKeys.includes(key) && !wrong.has(key));
+  return withEntries(recipeSchema.parse({ model: '-', modifiers: [], ...Object.fromEntries(sound) }));
+}
+
 /**
  * Reads a recipe's text and checks its own keys. `file` is what errors call it. Throws a {@link RecipeError} when the
  * text is no YAML or nothing at all; anything else that is wrong is returned, so that more can be looked for.
@@ -85,7 +95,7 @@ export function readRecipe(text: string, file: string): RecipeReading {
   const context = { document, base: [], schema: jsonSchemaOf(recipeSchema) };
   return {
     document,
-    recipe: undefined,
+    recipe: withoutErrors(document, parsed.error.issues),
     problems: [...unsupported, ...schemaProblems(remainingIssues(parsed.error.issues), context)],
   };
 }
@@ -96,6 +106,6 @@ export function readRecipe(text: string, file: string): RecipeReading {
  */
 export function parseRecipe(text: string, file: string): ParsedRecipe {
   const { document, recipe, problems } = readRecipe(text, file);
-  if (recipe === undefined || problems.length > 0) throw new RecipeError(problems);
+  if (problems.length > 0) throw new RecipeError(problems);
   return { recipe, document };
 }

@@ -5,7 +5,6 @@ import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { shownPath } from '../host/open-model.js';
 import { bytesText } from '../report/bytes-text.js';
-import { writeReport } from '../report/write-report.js';
 import { createProgress, type Progress, type Stage } from '../terminal/progress.js';
 import { resultText } from '../terminal/result-text.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -53,6 +52,9 @@ async function writeReports(
   result: RunResult,
   terminal: Terminal,
 ): Promise<void> {
+  if (paths.length === 0) return;
+  // Charts and the page's document take a third of a second to load: only for those who want them.
+  const { writeReport } = await import('../report/write-report.js');
   for (const path of paths) {
     const absolute = resolve(folder, path);
     await mkdir(dirname(absolute), { recursive: true });

@@ -28,8 +28,13 @@ async function openFolder(path: string): Promise<Pick<OpenedModel, 'model' | 'cl
   const names = await readdir(path);
   if (!names.includes('config.json')) {
     for (const { ending, format } of foreignFormats) {
-      if (names.some((name) => ending.test(name))) refuseFormat(path, format);
+      if (names.some((name) => ending.test(name))) refuseFormat(shownPath(path), format);
     }
+    throw new TampError('is no model folder: it has no config.json', {
+      code: 'usage',
+      at: { file: shownPath(path) },
+      remedy: 'Name a folder that transformers saved with save_pretrained(), or a .tamp.zip archive.',
+    });
   }
   return openModelFolder(path);
 }

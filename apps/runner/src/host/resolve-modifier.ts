@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { coreStamp, type ModifierDefinition, TampError } from '@tamp/core';
@@ -9,7 +10,7 @@ const shared = ['@tamp/core', '@tensorflow/tfjs-core'];
 const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*(\/[\w.-]+)*$/i;
 const relativePath = /^\.{1,2}\//;
 
-/** Where a specifier leads from a module, by Node's rules for `import`; undefined where there is nothing. */
+/** Where a specifier leads from a module, by Node's rules for `import`; undefined where there is no such package. */
 function tryResolve(specifier: string, parent: string): string | undefined {
   try {
     return resolve(specifier, parent);
@@ -22,11 +23,10 @@ function tryResolve(specifier: string, parent: string): string | undefined {
 
 function locate(use: string, folder: string): string | undefined {
   const parent = pathToFileURL(join(folder, 'recipe.yaml')).href;
+  const relative = relativePath.test(use);
+  let found: string | undefined;
   try {
-    const found =
-      tryResolve(use, parent) ?? (relativePath.test(use) ? undefined : tryResolve(use, import.meta.url));
-    // Node's own modules (`fs`) are no modifiers.
-    return found?.startsWith('file:') ? found : undefined;
+    found = tryResolve(use, parent) ?? (relative ? undefined : tryResolve(use, import.meta.url));
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new TampError(`the package ${use} cannot be imported: ${what}`, {
@@ -35,6 +35,15 @@ function locate(use: string, folder: string): string | undefined {
       cause,
     });
   }
+  // Node's own modules (`fs`) are no modifiers.
+  if (!found?.startsWith('file:')) return undefined;
+  const path = fileURLToPath(found);
+  if (existsSync(path)) return found;
+  if (relative) return undefined;
+  throw new TampError(`the package ${use} is installed, but its file ${path} is missing`, {
+    code: 'usage',
+    remedy: 'Install it again, or build it if it is yours.',
+  });
 }
 
 function refuseSecondCopies(use: string, url: string): void {

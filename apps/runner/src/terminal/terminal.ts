@@ -17,12 +17,7 @@ export interface Terminal {
   readonly colors: Colors;
   /** For words and errors, likewise for stderr. */
   readonly wordColors: Colors;
-  /** Columns that a table may take. */
-  readonly width: number;
 }
-
-/** Width of output that goes to no terminal. */
-const plainWidth = 120;
 
 function colorsFor(stream: NodeJS.WriteStream): Colors {
   const refused = (process.env.NO_COLOR ?? '') !== '' || process.env.TERM === 'dumb';
@@ -43,6 +38,5 @@ export function processTerminal(options: { readonly quiet?: boolean } = {}): Ter
     quiet,
     colors: colorsFor(stdout),
     wordColors: colorsFor(stderr),
-    width: stdout.isTTY === true ? stdout.columns : plainWidth,
   };
 }

@@ -14,9 +14,9 @@ export interface WindowOptions {
   /** Tokens of one window. */
   readonly sequenceLength: number;
   /** Windows wanted from the start; absent: all there are. */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /** Most windows to take when no number is wanted. */
-  readonly atMost?: number;
+  readonly atMost?: number | undefined;
   /** Name of the text, for errors. */
   readonly file: string;
 }

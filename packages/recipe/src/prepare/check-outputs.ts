@@ -4,6 +4,11 @@ import { problemAt } from '../errors/locate-problem.js';
 import type { RecipeHost } from '../host.js';
 import type { Recipe } from '../schema/recipe-schema.js';
 
+/** Whether a value of the recipe says anything, right or wrong. */
+function hasEntries(value: unknown): boolean {
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
+}
+
 /** What is wrong with exports, reports and gates, all that can be said without the model. */
 export function outputProblems(
   recipe: Recipe,
@@ -35,7 +40,7 @@ export function outputProblems(
   for (const [index, path] of recipe.report.entries()) {
     attempt(reportIsList ? ['report', index] : ['report'], () => host.checkReport(path));
   }
-  if (recipe.gates.perplexityIncrease !== undefined && recipe.data.evaluation === undefined) {
+  if (recipe.gates.perplexityIncrease !== undefined && document.at(['data', 'evaluation']) === undefined) {
     usage(
       ['gates', 'perplexityIncrease'],
       'the gate perplexityIncrease needs a text to evaluate on',
@@ -48,7 +53,7 @@ export function outputProblems(
       'Evaluate, or take the gate out.',
     );
   }
-  if (recipe.gates.maxBytes !== undefined && recipe.export.length === 0) {
+  if (recipe.gates.maxBytes !== undefined && !hasEntries(document.at(['export']))) {
     usage(
       ['gates', 'maxBytes'],
       'the gate maxBytes needs something that is exported',

@@ -6,7 +6,7 @@ import type { Recipe } from '../schema/recipe-schema.js';
 import { outputProblems } from './check-outputs.js';
 import { openRecipeModel } from './prepare-model.js';
 import { type PlannedModifier, planModifiers, readyModifiers } from './prepare-modifiers.js';
-import { prepareTexts, type RecipeTexts } from './prepare-texts.js';
+import { type RecipeTexts, readTexts, tokenizeTexts } from './prepare-texts.js';
 
 /** A recipe that was checked against its modifiers, its model and its texts: ready for one run. */
 export interface PreparedRecipe extends RecipeTexts {
@@ -40,10 +40,10 @@ export async function prepareRecipe(
   const { document, recipe, problems: found } = readRecipe(text, file);
   const problems = [...found];
   const ready = await readyModifiers(document, host, problems);
-  if (recipe !== undefined) problems.push(...outputProblems(recipe, evaluate, document, host));
+  problems.push(...outputProblems(recipe, evaluate, document, host));
 
   const needsCalibration = ready.filter(({ modifier }) => modifier.needs === 'calibration');
-  if (recipe !== undefined && recipe.data.calibration === undefined) {
+  if (document.at(['data', 'calibration']) === undefined) {
     for (const { index, name } of needsCalibration) {
       problems.push(
         new TampError('it observes the model, and there is no calibration text', {
@@ -55,15 +55,15 @@ export async function prepareRecipe(
     }
   }
 
+  const wanted = { calibration: needsCalibration.length > 0, evaluation: evaluate };
+  const read = await readTexts(recipe, wanted, document, host, problems);
   const opened = await openRecipeModel(document, host, problems);
   try {
     if (opened !== undefined) {
       const { model } = opened;
       const modifiers = planModifiers(ready, model, document, problems);
-      const wanted = { calibration: needsCalibration.length > 0, evaluation: evaluate };
-      const texts =
-        recipe === undefined ? {} : await prepareTexts(recipe, wanted, model, document, host, problems);
-      if (recipe !== undefined && problems.length === 0) {
+      const texts = await tokenizeTexts(read, model, document, host, problems);
+      if (problems.length === 0) {
         const { close } = opened;
         return { recipe, model, modelName: opened.name, modifiers, ...texts, close: () => close() };
       }

@@ -18,63 +18,73 @@ export interface WantedTexts {
   readonly evaluation: boolean;
 }
 
-/** Reads and tokenizes the texts once each; adds what is wrong to `problems`. */
-export async function prepareTexts(
+/** A text that was read, and how it is to be cut. */
+interface ReadText {
+  readonly kind: keyof RecipeTexts;
+  readonly file: string;
+  readonly path: RecipePath;
+  readonly content: string;
+  readonly sequenceLength: number;
+  readonly count: number | undefined;
+  readonly atMost?: number;
+}
+
+/** Reads the wanted texts of a recipe; adds what is wrong to `problems`. */
+export async function readTexts(
   recipe: Recipe,
   wanted: WantedTexts,
+  document: RecipeDocument,
+  host: RecipeHost,
+  problems: TampError[],
+): Promise<readonly ReadText[]> {
+  const { calibration, evaluation } = recipe.data;
+  const sources: Omit<ReadText, 'content' | 'path'>[] = [];
+  if (wanted.calibration && calibration !== undefined) {
+    const { text: file, sequenceLength, samples: count } = calibration;
+    sources.push({ kind: 'calibration', file, sequenceLength, count, atMost: defaultCalibrationSamples });
+  }
+  if (wanted.evaluation && evaluation !== undefined) {
+    const { text: file, sequenceLength, windows: count } = evaluation;
+    sources.push({ kind: 'evaluation', file, sequenceLength, count });
+  }
+  const texts: ReadText[] = [];
+  for (const source of sources) {
+    const path: RecipePath = ['data', source.kind, 'text'];
+    try {
+      texts.push({ ...source, path, content: await host.readText(source.file) });
+    } catch (error) {
+      problems.push(problemAt(error, document, path));
+    }
+  }
+  return texts;
+}
+
+/** Tokenizes texts once each and cuts them into windows; adds what is wrong to `problems`. */
+export async function tokenizeTexts(
+  texts: readonly ReadText[],
   model: Model,
   document: RecipeDocument,
   host: RecipeHost,
   problems: TampError[],
 ): Promise<RecipeTexts> {
-  const calibration = wanted.calibration ? recipe.data.calibration : undefined;
-  const evaluation = wanted.evaluation ? recipe.data.evaluation : undefined;
-  if (calibration === undefined && evaluation === undefined) return {};
-
+  if (texts.length === 0) return {};
   let tokenizer: Tokenizer;
   try {
     tokenizer = await host.loadTokenizer(model);
   } catch (error) {
-    problems.push(problemAt(error, document, [recipe.tokenizer === undefined ? 'model' : 'tokenizer']));
+    problems.push(
+      problemAt(error, document, [document.at(['tokenizer']) === undefined ? 'model' : 'tokenizer']),
+    );
     return {};
   }
-
-  const read = async (
-    text: string,
-    sequenceLength: number,
-    amount: { readonly count?: number; readonly atMost?: number },
-    path: RecipePath,
-  ): Promise<TextWindows | undefined> => {
+  const windows: { calibration?: TextWindows; evaluation?: TextWindows } = {};
+  for (const { kind, path, content, sequenceLength, count, atMost, file } of texts) {
     try {
-      const ids = tokenizer.encode(await host.readText(text));
-      const windows = cutWindows(ids, { sequenceLength, file: text, ...amount });
-      checkWindows(model, windows, text);
-      return windows;
+      windows[kind] = cutWindows(tokenizer.encode(content), { sequenceLength, count, atMost, file });
+      checkWindows(model, windows[kind], file);
     } catch (error) {
       problems.push(problemAt(error, document, path));
-      return undefined;
     }
-  };
-
-  const counted = (count: number | undefined, atMost?: number) =>
-    count === undefined ? (atMost === undefined ? {} : { atMost }) : { count };
-  const calibrationWindows =
-    calibration &&
-    (await read(
-      calibration.text,
-      calibration.sequenceLength,
-      counted(calibration.samples, defaultCalibrationSamples),
-      ['data', 'calibration', 'text'],
-    ));
-  const evaluationWindows =
-    evaluation &&
-    (await read(evaluation.text, evaluation.sequenceLength, counted(evaluation.windows), [
-      'data',
-      'evaluation',
-      'text',
-    ]));
-  return {
-    ...(calibrationWindows === undefined ? {} : { calibration: calibrationWindows }),
-    ...(evaluationWindows === undefined ? {} : { evaluation: evaluationWindows }),
-  };
+  }
+  return windows;
 }

@@ -126,8 +126,7 @@ const gates = z
   })
   .describe('What a run must keep; missing one is exit code 3');
 
-/** The recipe's own keys as they stand in the file. */
-export const recipeSchema: z.ZodType<RecipeFile> = z.strictObject({
+const keys = {
   model: path.describe('Hugging Face folder or .tamp.zip, relative to the recipe'),
   tokenizer: path.optional().describe('Folder with tokenizer.json, for a model without one'),
   data: z
@@ -147,7 +146,13 @@ export const recipeSchema: z.ZodType<RecipeFile> = z.strictObject({
     })
     .default({})
     .describe('How to compute'),
-});
+};
+
+/** Every key of a recipe. */
+export const recipeKeys: readonly string[] = Object.keys(keys);
+
+/** The recipe's own keys as they stand in the file. */
+export const recipeSchema: z.ZodType<RecipeFile> = z.strictObject(keys);
 
 /** What {@link recipeSchema} yields. */
 export interface RecipeFile extends Omit<Recipe, 'modifiers' | 'report'> {
