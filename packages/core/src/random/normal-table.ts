@@ -11,7 +11,7 @@
  *     z = table[i] + (((table[i + 1] - table[i]) * f) >> 16)          // arithmetic shift, all 32-bit
  *
  * z has 21 fraction bits and is below 2^24, so z · 2^-21 is exactly a float32. The largest value is 6.34; the
- * distribution function is within 2e-5 of the normal one, mean 0, variance 1 within 1e-4.
+ * distribution function is within 5e-6 of the normal one, the mean 0, the variance 1 within 1e-5.
  */
 export const normalFractionBits = 21;
 /** Computed once: engines do not fold a power of constants, and noise needs it for every number. */
