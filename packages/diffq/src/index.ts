@@ -1,3 +1,10 @@
+export {
+  type AttachedTraining,
+  type Attachment,
+  attachDiffQ,
+  attachLsq,
+  attachUniform,
+} from './layers/attach-layers.js';
 export type { LogitMeaning } from './maths/bits.js';
 export type { NoiseKind, NoiseSource } from './noise/noise-source.js';
 export { seededNoise } from './noise/noise-source.js';

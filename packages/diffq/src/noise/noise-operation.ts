@@ -14,6 +14,8 @@ export interface NoiseOperation {
   readonly rule: BitsRule;
   /** u of each element. */
   readonly noise: Float32Array;
+  /** Called once when the noise is no longer needed: its memory serves the next step. */
+  readonly release: () => void;
   /** Name of the parameter, for errors. */
   readonly layer: string;
 }
@@ -29,7 +31,7 @@ export function noisyWeight(operation: NoiseOperation): tf.Tensor {
 }
 
 /** The forward and backward passes over typed arrays. */
-export function overArrays({ groupSize, rule, noise, layer }: NoiseOperation): Compute {
+export function overArrays({ groupSize, rule, noise, layer, release }: NoiseOperation): Compute {
   return (weight, logits) => {
     const logitValues = floatsOf(logits);
     const inputs = {
@@ -45,6 +47,7 @@ export function overArrays({ groupSize, rule, noise, layer }: NoiseOperation): C
         const gradients = noiseGradients(inputs, forward, floatsOf(dy));
         const slopes = bitsSlopes(logitValues, rule);
         for (let g = 0; g < slopes.length; g++) slopes[g] *= gradients.bits[g];
+        release();
         return [tf.tensor(gradients.weights, weight.shape), tf.tensor(slopes, logits.shape)];
       },
     };
@@ -52,11 +55,13 @@ export function overArrays({ groupSize, rule, noise, layer }: NoiseOperation): C
 }
 
 /** The same by tfjs operations. */
-export function overTensors({ groupSize, rule, noise }: NoiseOperation): Compute {
+export function overTensors({ groupSize, rule, noise, release }: NoiseOperation): Compute {
   return (weight, logits, save) => {
     const groups = logits.size;
     const flat = tf.reshape(weight, [groups, groupSize]);
-    const u = tf.tensor2d(noise, [groups, groupSize]);
+    // A copy, for the backend may keep the array it is given until it uploads it.
+    const u = tf.tensor2d(noise.slice(), [groups, groupSize]);
+    release();
     const { bits, slopes } = bitsTensors(tf.reshape(logits, [groups, 1]), rule);
     const scale = tf.div(1, tf.sub(tf.pow(2, bits), 1));
     const min = tf.min(flat);

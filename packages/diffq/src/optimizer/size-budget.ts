@@ -1,18 +1,32 @@
 import { TampError } from '@tamp/core';
 import type { SizePenalty } from './size-penalty.js';
 
-/** The weight follows e^(integral + proportional · error), error = ln(size / target), within these bounds. */
-const proportionalGain = 4;
-const integralGain = 0.05;
-/** The integral takes no larger error than this, so that it does not run away while the size is still far off. */
-const largestError = 0.1;
+/**
+ * The weight is base · (1 + limited(proportionalGain · ahead)), where `ahead` is the error ln(size / target) expected
+ * `lookAhead` steps from now. The factor turns negative a little below the target and then pushes bits up again:
+ * the task's own gradient would take far too long once the loss is small. The base, which is the penalty that holds
+ * the size, grows and shrinks exponentially with `ahead`.
+ */
+const proportionalGain = 50;
+const largestFactor = 3;
+const integralGain = 0.1;
+const largestIntegralError = 0.1;
+const lookAhead = 30;
+/** Share of the newest step in the smoothed change per step. */
+const smoothing = 0.1;
 const firstWeight = 1;
 const weightBounds = { low: Math.log(1e-4), high: Math.log(1e5) };
 
+function limited(value: number, bound: number): number {
+  return Math.min(Math.max(value, -bound), bound);
+}
+
 /** A penalty that a controller moves so that the size settles on `target` MiB. */
 export function sizeBudget(target: number): SizePenalty {
-  let integral = Math.log(firstWeight);
+  let base = Math.log(firstWeight);
   let weight = firstWeight;
+  let last = Number.NaN;
+  let change = 0;
   return {
     get weight() {
       return weight;
@@ -20,16 +34,19 @@ export function sizeBudget(target: number): SizePenalty {
     followsSize: true,
     observe(size) {
       const error = Math.log(size / target);
-      integral += integralGain * Math.min(Math.max(error, -largestError), largestError);
-      integral = Math.min(Math.max(integral, weightBounds.low), weightBounds.high);
-      weight = Math.exp(integral + proportionalGain * error);
+      if (!Number.isNaN(last)) change += smoothing * (error - last - change);
+      last = error;
+      const ahead = error + lookAhead * change;
+      base += integralGain * limited(ahead, largestIntegralError);
+      base = Math.min(Math.max(base, weightBounds.low), weightBounds.high);
+      weight = Math.exp(base) * (1 + limited(proportionalGain * ahead, largestFactor));
     },
-    state: () => [integral, weight],
+    state: () => [base, weight, last, change],
     restore(state) {
-      if (state.length !== 2 || !state.every(Number.isFinite)) {
+      if (state.length !== 4 || !state.every((value, i) => Number.isFinite(value) || i === 2)) {
         throw new TampError('the state of the size budget is damaged', { code: 'format' });
       }
-      [integral, weight] = state;
+      [base, weight, last, change] = state;
     },
   };
 }

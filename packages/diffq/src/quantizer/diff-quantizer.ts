@@ -83,6 +83,8 @@ export class DiffQuantizer extends Quantizer {
   readonly #settings: Settings;
   readonly #rule: BitsRule;
   readonly #noise: NoiseSource;
+  /** Noise arrays that are free again, by length: a new one for each step would cost more than drawing the numbers. */
+  readonly #spare = new Map<number, Float32Array[]>();
 
   constructor(parameters: readonly NamedVariable[], options: DiffQuantizerOptions = {}) {
     const settings: Settings = {
@@ -155,7 +157,8 @@ export class DiffQuantizer extends Quantizer {
   }
 
   protected override trainingValueOf(parameter: QuantizedParameter, index: number, step: number): tf.Tensor {
-    const noise = new Float32Array(parameter.variable.size);
+    const { size } = parameter.variable;
+    const noise = this.#spare.get(size)?.pop() ?? new Float32Array(size);
     this.#noise.fill(noise, index, step);
     return noisyWeight({
       weight: parameter.variable,
@@ -163,6 +166,11 @@ export class DiffQuantizer extends Quantizer {
       groupSize: this.#groupSize(parameter),
       rule: this.#rule,
       noise,
+      release: () => {
+        const spare = this.#spare.get(size) ?? [];
+        spare.push(noise);
+        this.#spare.set(size, spare);
+      },
       layer: parameter.name,
     });
   }

@@ -407,6 +407,11 @@ export abstract class Quantizer {
     if (this.#connection === null) this.#connection = 'absent';
   }
 
+  /** Whether an optimizer is set up. */
+  get hasOptimizer(): boolean {
+    return this.#connection !== null && this.#connection !== 'absent';
+  }
+
   /** Takes the quantizer's variables out of the optimizer again, which is then as it was. */
   clearOptimizer(): void {
     if (this.#connection !== 'absent') this.#connection?.disconnect();
