@@ -97,6 +97,8 @@ export {
   type Observation,
   type PlannedTarget,
   type Region,
+  type TrainedVariable,
+  type TrainingHookState,
   type TrainingHooks,
 } from './modifiers/modifier.js';
 export { parseModifierOptions } from './modifiers/parse-options.js';
@@ -137,7 +139,7 @@ export {
 export { affineStorage, affineStorageBytes } from './parameters/affine-storage.js';
 export { denseStorage } from './parameters/memory.js';
 // Parameters and models
-export { decodeMixedBits } from './parameters/mixed-bits.js';
+export { decodeMixedBits, type MixedBitsLevels, mixedBitsStorage } from './parameters/mixed-bits.js';
 export {
   type AffineStorage,
   type DenseDtype,

@@ -37,21 +37,40 @@ export interface Observation {
   readonly observe: ValueObserver;
 }
 
-/** Hooks of a modifier that takes part in training. All tensors are used inside one gradient recording. */
+/** A variable that a modifier trains beside the model's own, with an Adam of its own and a constant learning rate. */
+export interface TrainedVariable {
+  /** Name for checkpoints: the same in every run of the same model and options. */
+  readonly name: string;
+  readonly variable: tf.Variable;
+  readonly learningRate: number;
+}
+
+/** What a training checkpoint keeps of a modifier beside its variables: lists of numbers by name. */
+export type TrainingHookState = Readonly<Record<string, readonly number[]>>;
+
+/**
+ * Hooks of a modifier that takes part in training. For each step: `parameterValue` for every parameter and `penalty`
+ * inside one gradient recording, then `adjustGradients`, then the optimizers' step, then `afterStep`.
+ */
 export interface TrainingHooks {
-  /** Trainable values of the modifier's own, with a learning rate of their own if they have one. */
-  variables(): readonly { readonly variable: tf.Variable; readonly learningRate?: number }[];
-  /** What the model computes with in place of a parameter during a step; differentiable. */
-  transformParameter(name: string, value: tf.Tensor): tf.Tensor;
-  /** A scalar to add to the loss; differentiable. */
-  penalty(): tf.Scalar;
-  /** Called before each step. */
-  beforeStep?(step: number): void;
-  /** Figures for the progress line after an epoch (size, mean bits). */
+  /** Trained by the pipeline; they stay the modifier's to dispose of. */
+  readonly variables: readonly TrainedVariable[];
+  /**
+   * What the model computes with in place of a parameter in step `step` (0-based); differentiable. Called once per
+   * parameter and step; `value` is what earlier modifiers made of it. The pipeline frees the result.
+   */
+  parameterValue(name: string, value: tf.Tensor, step: number): tf.Tensor;
+  /** A scalar to add to the loss, differentiable, or null when there is nothing to add. */
+  penalty(): tf.Scalar | null;
+  /** Changes gradients before the step; keys are names of variables. Disposes of what it replaces. */
+  adjustGradients?(gradients: tf.NamedTensorMap): void;
+  afterStep?(): void | Promise<void>;
+  /** The values that the finished model will compute with in place of a parameter's. May share memory with `values`. */
+  evaluationValues?(name: string, values: Float32Array): Promise<Float32Array>;
+  /** Figures for the progress line after an epoch, by name, such as the size in bytes. */
   figures?(): Promise<Readonly<Record<string, number>>>;
-  /** State for a checkpoint, as plain data and tensors by name, and its return. */
-  save?(): Promise<Readonly<Record<string, tf.Tensor>>>;
-  restore?(state: Readonly<Record<string, tf.Tensor>>): Promise<void>;
+  save?(): TrainingHookState;
+  restore?(state: TrainingHookState): void;
 }
 
 /**
@@ -72,8 +91,13 @@ export interface Modifier {
   rewrite?(region: Region, editor: ModelEditor): Promise<void>;
   /** The last word, when every region is done. */
   finish?(editor: ModelEditor): Promise<void>;
-  /** For training pipelines: called once before the first step. */
+  /**
+   * For training pipelines: called once before the first step, with a variable for each parameter. After the last step
+   * the trained values are in the editor's model when `rewrite` and `finish` come.
+   */
   train?(model: Model, parameters: ReadonlyMap<string, tf.Variable>): TrainingHooks;
+  /** For training pipelines: called at the end of training, also after an error; frees what `train` made. */
+  endTraining?(): void;
 }
 
 /** What an npm package of a modifier exports as its default. */
