@@ -7,7 +7,7 @@ import type { SizePenalty } from './size-penalty.js';
  * the task's own gradient would take far too long once the loss is small. The base, which is the penalty that holds
  * the size, grows and shrinks exponentially with `ahead`.
  */
-const proportionalGain = 50;
+const proportionalGain = 200;
 const largestFactor = 3;
 const integralGain = 0.1;
 const largestIntegralError = 0.1;
