@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
-import { loadTokenizer } from '@tamp/models';
 import { cutWindows, measurePerplexity } from '@tamp/recipe';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { openModelAt, shownPath } from '../host/open-model.js';
-import { openTokenizerAt } from '../host/open-tokenizer.js';
+import { openTokenizerAt, tokenizerOf } from '../host/open-tokenizer.js';
 import { readTextAt } from '../host/read-text.js';
 import { bytesText } from '../report/bytes-text.js';
 import { createProgress } from '../terminal/progress.js';
@@ -40,8 +39,9 @@ export async function evalCommand(
   try {
     const started = performance.now();
     const { model } = opened;
-    const tokenizer = await loadTokenizer(
+    const tokenizer = await tokenizerOf(
       tokenizerFiles === undefined ? model : { ...model, assets: tokenizerFiles.assets },
+      'Name the folder of its tokenizer with --tokenizer.',
     );
     const windows = cutWindows(tokenizer.encode(text), {
       sequenceLength: options.sequenceLength,

@@ -1,11 +1,10 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TampError } from '@tamp/core';
-import { loadTokenizer } from '@tamp/models';
 import { closestWord, type RecipeHost } from '@tamp/recipe';
 import { knownModifiers } from './known-modifiers.js';
 import { openModelAt } from './open-model.js';
-import { openTokenizerAt } from './open-tokenizer.js';
+import { openTokenizerAt, tokenizerOf } from './open-tokenizer.js';
 import { readTextAt } from './read-text.js';
 import { loadModifier, modifierUrl } from './resolve-modifier.js';
 import { stageArchive } from './stage-archive.js';
@@ -42,7 +41,9 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
     },
     openModel: (path) => openModelAt(absolute(path)),
     openTokenizer: (path) => openTokenizerAt(absolute(path)),
-    loadTokenizer,
+    async loadTokenizer(model) {
+      return tokenizerOf(model, 'Name the folder of its tokenizer with the key tokenizer.');
+    },
     readText: (path) => readTextAt(absolute(path)),
     checkExport({ to }) {
       if (!to.endsWith('.tamp.zip')) {

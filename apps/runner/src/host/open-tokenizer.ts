@@ -1,12 +1,19 @@
 import { join } from 'node:path';
-import { TampError } from '@tamp/core';
+import { type Model, TampError } from '@tamp/core';
 import { type FileSource, fileSource } from '@tamp/core/node';
+import { loadTokenizer } from '@tamp/models';
 import { folderAt } from '@tamp/models/node';
-import type { OpenedTokenizer } from '@tamp/recipe';
+import type { OpenedTokenizer, Tokenizer } from '@tamp/recipe';
 import { shownPath } from './open-model.js';
 
 const required = 'tokenizer.json';
 const optional = ['tokenizer_config.json', 'special_tokens_map.json'];
+
+/** The tokenizer that travels with a model. `remedy` says what to do about a model without one. */
+export async function tokenizerOf(model: Model, remedy: string): Promise<Tokenizer> {
+  if (model.assets.has(required)) return loadTokenizer(model);
+  throw new TampError(`the model has no ${required}`, { code: 'usage', remedy });
+}
 
 /** Opens the tokenizer in a folder, named by its absolute path. */
 export async function openTokenizerAt(path: string): Promise<OpenedTokenizer> {

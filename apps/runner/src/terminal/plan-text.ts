@@ -43,7 +43,7 @@ export function planText(terminal: Terminal, plan: RecipePlan): string {
       ...outlineText('Calibration', plan.calibration),
       ...outlineText('Evaluation, before and after', plan.evaluation),
       ...plan.export.map(({ to }) => `Writes: ${to}`),
-      `Memory: about ${bytesText(plan.memoryBytes)} beside Node itself`,
+      `Memory: about ${bytesText(plan.memoryBytes)} for weights and logits, beside Node itself`,
     ].join('\n'),
   );
   return parts.join('\n\n');

@@ -30,7 +30,10 @@ export interface RecipePlan {
   readonly calibration: TextOutline | null;
   readonly evaluation: TextOutline | null;
   readonly export: readonly ExportTarget[];
-  /** An estimate of what the run holds in memory at its peak, the JavaScript engine itself left out. */
+  /**
+   * An estimate of what weights and logits take at the run's peak; the JavaScript engine itself and the values
+   * between layers come on top.
+   */
   readonly memoryBytes: number;
 }
 

@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fixturePath, readJsonFixture } from '@tamp/fixtures';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tamp } from './world/tamp.js';
+
+/** The example recipes, what LLM Compressor calls the same, and how near the perplexity must be. */
+const recipes = [
+  { recipe: 'w8a8', reference: 'rtn-w8a8', tolerance: 0.02 },
+  { recipe: 'w4a16', reference: 'rtn-w4a16-g64', tolerance: 0.02 },
+  // 3 bits leave so few levels that a single rounding tie moves the third digit.
+  { recipe: 'w3a16', reference: 'rtn-w3a16-g64', tolerance: 0.05 },
+];
+
+interface Reference {
+  readonly perplexity_before: number;
+  readonly perplexity_after: number;
+}
+
+const { results } = readJsonFixture<{
+  readonly results: Readonly<Record<string, Readonly<Record<string, Reference>>>>;
+}>('llm-quality.json');
+const references = results['tiny-llama'];
+const text = fixturePath('tiny-llama', 'eval.txt');
+const examples = new URL('../../../examples/tiny-llama/', import.meta.url);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tamp-quality-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** An example's recipe for the reference model, without its reports. */
+function writeRecipe(name: string): string {
+  const file = `${name}.yaml`;
+  const example = readFileSync(new URL(file, examples), 'utf8');
+  writeFileSync(
+    join(folder, file),
+    example
+      .replace('./model', JSON.stringify(fixturePath('tiny-llama')))
+      .replace('text: eval.txt', `text: ${JSON.stringify(text)}`)
+      .replace(/^report:.*$/m, ''),
+  );
+  return file;
+}
+
+async function perplexityOf(model: string): Promise<number> {
+  const { code, stdout, stderr } = await tamp(['eval', model, '--text', text, '--json', '--quiet'], {
+    cwd: folder,
+  });
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return JSON.parse(stdout).perplexity;
+}
+
+describe('the example recipes reach the perplexity that LLM Compressor reaches', () => {
+  it('w4a16 as one run, its archive small and as good in a new process', async () => {
+    const { code, stdout } = await tamp(['run', writeRecipe('w4a16'), '--json'], { cwd: folder });
+    expect(code).toBe(0);
+    const { evaluation, artifacts } = JSON.parse(stdout);
+    const reference = references['rtn-w4a16-g64'];
+    // Sums of float32 in another order: 0.002 is a thousandth of what quantization changes.
+    expect(Math.abs(evaluation.before.perplexity - reference.perplexity_before)).toBeLessThan(0.002);
+    expect(Math.abs(evaluation.after.perplexity - reference.perplexity_after)).toBeLessThan(0.02);
+    expect(artifacts[0].bytes).toBeLessThanOrEqual(1_150_000);
+    const again = await perplexityOf('out/w4a16.tamp.zip');
+    expect(Math.abs(again - evaluation.after.perplexity)).toBeLessThan(1e-6);
+  }, 240_000);
+
+  it.each(recipes.filter(({ recipe }) => recipe !== 'w4a16'))(
+    '$recipe, from its archive',
+    async ({ recipe, reference, tolerance }) => {
+      const file = writeRecipe(recipe);
+      writeFileSync(
+        join(folder, file),
+        readFileSync(join(folder, file), 'utf8').replace(/^gates:[\s\S]*/m, ''),
+      );
+      expect((await tamp(['run', file, '--no-eval', '--quiet'], { cwd: folder })).code).toBe(0);
+      const perplexity = await perplexityOf(`out/${recipe}.tamp.zip`);
+      expect(Math.abs(perplexity - references[reference].perplexity_after)).toBeLessThan(tolerance);
+    },
+    240_000,
+  );
+});
