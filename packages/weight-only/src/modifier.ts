@@ -40,7 +40,13 @@ async function rewriteLayer(
   editor: ModelEditor,
   settings: WeightOnlySettings,
 ): Promise<void> {
-  const { parameter, error } = await quantizeLayer(layer.layer, before, layer.scheme, settings);
+  const { parameter, error } = await quantizeLayer(
+    layer.layer,
+    before,
+    layer.scheme,
+    settings,
+    editor.signal,
+  );
   editor.setParameter(parameter);
   if (settings.activation === 'int8-block') takeInt8Blocks(editor, layer);
   editor.report({

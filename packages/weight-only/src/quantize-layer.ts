@@ -4,12 +4,12 @@ import {
   dequantizeWeight,
   matrixShape,
   type Parameter,
-  quantizeWeight,
   type RangeSearch,
   readParameter,
   type WeightError,
   weightError,
 } from '@tamp/core';
+import { quantizeRows } from './quantize-rows.js';
 import type { RangeSettings, WeightOnlySettings } from './settings.js';
 
 /** A weight after quantization and how far it is from the original. */
@@ -30,15 +30,13 @@ export async function quantizeLayer(
   parameter: Parameter,
   scheme: AffineScheme,
   { rangeSearch, scaleDtype }: Pick<WeightOnlySettings, 'rangeSearch' | 'scaleDtype'>,
+  signal: AbortSignal,
 ): Promise<QuantizedLayer> {
   const { rows, columns } = matrixShape(parameter.shape);
   const weight = await readParameter(parameter);
   const search = searchOf(rangeSearch);
-  const quantized = quantizeWeight(weight, rows, columns, scheme, {
-    layer,
-    scaleFormat: scaleDtype,
-    ...(search === undefined ? {} : { search }),
-  });
+  const options = { layer, scaleFormat: scaleDtype, ...(search === undefined ? {} : { search }) };
+  const quantized = await quantizeRows(weight, rows, columns, scheme, options, signal);
   return {
     parameter: { ...parameter, storage: affineStorage(quantized, scheme, parameter.shape, scaleDtype) },
     error: weightError(weight, dequantizeWeight(quantized)),
