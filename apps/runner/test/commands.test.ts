@@ -123,7 +123,7 @@ describe('tamp run', () => {
     const { code, stdout } = await run('run', recipe('table'));
     expect(code).toBe(0);
     expect(stdout).toMatch(/model\.layers\.0\.mlp\.down_proj +W4 g16 sym +8\.19 kB +\S+ kB +\d+\.\d+%/);
-    expect(stdout).toMatch(/perplexity +\d+\.\d{4} +\d+\.\d{4} +[+-]\d+\.\d\d%/);
+    expect(stdout).toMatch(/perplexity +\d+\.\d{6} +\d+\.\d{6} +[+-]\d+\.\d\d%/);
     expect(stdout).toContain('Written out/table.tamp.zip');
   });
 

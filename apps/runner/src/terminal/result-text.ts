@@ -47,8 +47,8 @@ export function resultText(terminal: Terminal, result: RunResult): string {
   if (before !== null && after !== null) {
     rows.push([
       'perplexity',
-      before.perplexity.toFixed(4),
-      after.perplexity.toFixed(4),
+      before.perplexity.toFixed(6),
+      after.perplexity.toFixed(6),
       percentText(after.perplexity / before.perplexity - 1),
     ]);
   }
