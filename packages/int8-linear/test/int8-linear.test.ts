@@ -1,0 +1,99 @@
+import { Random } from '@tamp/core';
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { createInt8Linear, quantizeInt8Weight } from '../src/index.js';
+import { overBackends } from './backends.js';
+
+function matrix(rows: number, columns: number, seed = 1): tf.Tensor2D {
+  return tf.tensor2d(new Random(seed).fillNormal(new Float32Array(rows * columns)), [rows, columns]);
+}
+
+async function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
+  const values = Float32Array.from(await tensor.data());
+  tensor.dispose();
+  return values;
+}
+
+overBackends('a single int8 layer', () => {
+  test('made from its saved weight, it computes the same', async () => {
+    const [weight, x] = [matrix(9, 33), matrix(4, 33, 2)];
+    for (const granularity of ['channel', 'tensor'] as const) {
+      const layer = await createInt8Linear({ weight, granularity });
+      const again = await createInt8Linear({ weight: structuredClone(layer.weight) });
+      expect(await valuesOf(again.apply(x))).toEqual(await valuesOf(layer.apply(x)));
+      expect(again.describe()).toEqual(layer.describe());
+      layer.dispose();
+      again.dispose();
+    }
+    tf.dispose([weight, x]);
+  });
+
+  test('the tensors it was made from may be disposed of', async () => {
+    const [weight, x] = [matrix(9, 33), matrix(4, 33, 2)];
+    const bias = tf.tensor1d(new Float32Array(9).fill(0.5));
+    const layer = await createInt8Linear({ weight, bias });
+    const before = await valuesOf(layer.apply(x));
+    tf.dispose([weight, bias]);
+    expect(await valuesOf(layer.apply(x))).toEqual(before);
+    layer.dispose();
+    layer.dispose();
+    expect(() => layer.apply(x)).toThrow('the layer was disposed of');
+    x.dispose();
+  });
+
+  test('inputs of another width or dtype, and biases of another length, are refused', async () => {
+    const weight = matrix(9, 32);
+    const layer = await createInt8Linear({ weight });
+    // 4 · 16 elements would also make two rows of 32.
+    const [narrow, integers] = [matrix(4, 16), tf.zeros([4, 32], 'int32')];
+    expect(() => layer.apply(narrow)).toThrow('the input is float32 [4, 16], not float32 with 32 features');
+    expect(() => layer.apply(integers)).toThrow('the input is int32 [4, 32]');
+    const bias = tf.zeros<tf.Rank.R1>([8]);
+    await expect(createInt8Linear({ weight, bias })).rejects.toThrow(
+      'the bias is float32 [8], not float32 [9]',
+    );
+    layer.dispose();
+    tf.dispose([weight, narrow, integers, bias]);
+  });
+
+  test('a weight that is not finite is refused', async () => {
+    const weight = tf.tensor2d([1, 2, Number.NaN, 4], [2, 2]);
+    await expect(createInt8Linear({ weight })).rejects.toThrow('the value at row 1, column 0 is NaN');
+    weight.dispose();
+  });
+});
+
+describe('between backends', () => {
+  test('weights are packed anew for each, and the results are the same', async () => {
+    await tf.setBackend('cpu');
+    const before = tf.memory().numTensors;
+    const values = new Random(3).fillNormal(new Float32Array(9 * 33));
+    const layer = await createInt8Linear({ weight: quantizeInt8Weight(values, 9, 33) });
+    const results: Float32Array[] = [];
+    for (const backend of ['cpu', 'tamp-cpu', 'cpu']) {
+      await tf.setBackend(backend);
+      const x = matrix(4, 33, 2);
+      results.push(await valuesOf(layer.apply(x)));
+      x.dispose();
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+    layer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('one without the kernels is refused by name, with the package to install', async () => {
+    tf.registerBackend('bare', () => new MathBackendCPU());
+    await tf.setBackend('bare');
+    const before = tf.memory().numTensors;
+    const layer = await createInt8Linear({ weight: quantizeInt8Weight(new Float32Array(6).fill(1), 2, 3) });
+    const x = tf.tensor2d([[1, 2, 3]]);
+    expect(() => layer.apply(x)).toThrow(/the tfjs backend bare has no kernel .* @tamp\/backend-cpu/s);
+    x.dispose();
+    layer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    await tf.setBackend('cpu');
+    tf.removeBackend('bare');
+  });
+});
