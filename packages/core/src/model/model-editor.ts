@@ -20,6 +20,8 @@ export interface LayerReport {
   readonly relativeError?: number;
   /** Further figures of the modifier's own, by name, for the report. */
   readonly figures?: Readonly<Record<string, number>>;
+  /** What a person should know about this layer's result, in a sentence. */
+  readonly note?: string;
 }
 
 /** Through which a modifier rewrites a model. Each change is checked when it is made. */

@@ -29,10 +29,18 @@ function weightNode(graph: Graph, node: OperatorNode): ParameterNode | undefined
 }
 
 /** Refuses a weight with a user that cannot read it quantized. */
-function checkUsers(graph: Graph, target: OperatorNode, weight: ParameterNode): void {
+function checkUsers(
+  graph: Graph,
+  target: OperatorNode,
+  weight: ParameterNode,
+  kinds: readonly string[],
+): void {
   for (const user of usersByName(graph).get(weight.name) ?? []) {
     const packed = user.kind === 'operator' ? operators.get(user.operator).quantizedInputs : undefined;
-    const reads = inputsOf(user).every((input, i) => input !== weight.name || packed?.[i] !== undefined);
+    const chosen = user.kind === 'operator' && kinds.includes(user.operator);
+    const reads = inputsOf(user).every(
+      (input, i) => input !== weight.name || packed?.[i] !== undefined || (chosen && i === weightInput),
+    );
     if (reads) continue;
     const name = target.scope === '' ? target.name : target.scope;
     throw new TampError(
@@ -48,7 +56,8 @@ function checkUsers(graph: Graph, target: OperatorNode, weight: ParameterNode): 
 
 /**
  * The layers that a selection matches among operators of the given kinds whose weight is a parameter, in graph order;
- * a weight that several matched layers share comes once, with the first. Throws a `TampError` (`usage`) when a target
+ * a weight that several matched layers share comes once, with the first. An operator of these kinds counts as one that
+ * reads its weight quantized: without a kernel for it, it is expanded for each call. Throws a `TampError` (`usage`) when a target
  * matches nothing, when nothing is left, or when a weight is shared with an operator that cannot read it quantized.
  */
 export function chooseWeightTargets(
@@ -71,7 +80,7 @@ export function chooseWeightTargets(
     const weight = weightNode(graph, node);
     const parameter = parameters.get(weight?.parameter ?? '');
     if (weight === undefined || parameter === undefined || seen.has(parameter.name)) continue;
-    checkUsers(graph, node, weight);
+    checkUsers(graph, node, weight, kinds);
     seen.add(parameter.name);
     chosen.push({ layer: node.scope === '' ? node.name : node.scope, node, parameter });
   }
