@@ -1,0 +1,105 @@
+import { TampError } from '@tamp/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Second moments of a layer's inputs: H = XᵀX / rows, the Hessian of the layer's squared output error. */
+export interface Hessian {
+  /** Width of the input. */
+  readonly columns: number;
+  /** [columns, columns], row-major; only elements on and above the diagonal are filled. */
+  readonly values: Float32Array;
+  /** Input rows (tokens) seen. */
+  readonly rows: number;
+}
+
+/** Gathers a {@link Hessian} while data flows. Holds no tensors between calls. */
+export interface HessianAccumulator {
+  readonly columns: number;
+  /** Adds rows of the layer's input, row-major; rejects with a `TampError` (`data`) for NaN and infinities. */
+  add(rows: Float32Array): Promise<void>;
+  /** The Hessian of all rows added so far; nothing can be added afterwards. */
+  finish(): Promise<Hessian>;
+}
+
+/** Rows are gathered up to this many numbers before they are multiplied. */
+const bufferedNumbers = 8 * 2 ** 20;
+const mostBufferedRows = 4096;
+/** Columns of one product; those to the left of its diagonal are not computed. */
+const stripColumns = 512;
+
+/** Adds XᵀX of `rows` rows to the upper triangle of `sums`. */
+async function addProducts(
+  sums: Float32Array,
+  x: Float32Array,
+  rows: number,
+  columns: number,
+): Promise<void> {
+  const matrix = tf.tensor2d(x, [rows, columns]);
+  try {
+    for (let start = 0; start < columns; start += stripColumns) {
+      const height = Math.min(stripColumns, columns - start);
+      const width = columns - start;
+      const product = tf.tidy(() =>
+        tf.matMul(
+          tf.slice(matrix, [0, start], [rows, height]),
+          tf.slice(matrix, [0, start], [rows, width]),
+          true,
+          false,
+        ),
+      );
+      const values = await product.data();
+      product.dispose();
+      for (let i = 0; i < height; i++) {
+        const to = (start + i) * columns + start;
+        const from = i * width;
+        for (let j = i; j < width; j++) sums[to + j] += values[from + j];
+      }
+    }
+  } finally {
+    matrix.dispose();
+  }
+}
+
+/** An accumulator for inputs `columns` wide; `layer` names the layer in errors. */
+export function createHessianAccumulator(columns: number, layer: string): HessianAccumulator {
+  const sums = new Float32Array(columns * columns);
+  const capacity = Math.max(1, Math.min(mostBufferedRows, Math.floor(bufferedNumbers / columns)));
+  let buffer = new Float32Array(0);
+  let buffered = 0;
+  let total = 0;
+
+  const flush = async (): Promise<void> => {
+    if (buffered === 0) return;
+    await addProducts(sums, buffer.subarray(0, buffered * columns), buffered, columns);
+    buffered = 0;
+  };
+
+  return {
+    columns,
+    async add(rows) {
+      let poison = 0;
+      for (let i = 0; i < rows.length; i++) poison += rows[i] - rows[i];
+      if (poison !== 0) {
+        throw new TampError('its input holds NaN or infinity on the calibration data', {
+          code: 'data',
+          at: { layer },
+          remedy: 'Check the calibration data, and the weights of the layers before it.',
+        });
+      }
+      if (buffer.length === 0) buffer = new Float32Array(capacity * columns);
+      for (let from = 0; from < rows.length; ) {
+        const count = Math.min(capacity - buffered, (rows.length - from) / columns);
+        buffer.set(rows.subarray(from, from + count * columns), buffered * columns);
+        buffered += count;
+        from += count * columns;
+        if (buffered === capacity) await flush();
+      }
+      total += rows.length / columns;
+    },
+    async finish() {
+      await flush();
+      buffer = new Float32Array(0);
+      if (total > 0) for (let i = 0; i < sums.length; i++) sums[i] /= total;
+      return { columns, values: sums, rows: total };
+    },
+  };
+}

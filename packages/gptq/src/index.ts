@@ -1,0 +1,9 @@
+export type { ColumnOrder } from './factor/column-order.js';
+export { gptq as default } from './modifier.js';
+export type {
+  GptqOptions,
+  GptqSettings,
+  RangeSettings,
+  WeightGranularity,
+  WeightSettings,
+} from './settings.js';

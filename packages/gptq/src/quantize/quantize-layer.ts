@@ -1,0 +1,69 @@
+import {
+  affineStorage,
+  dequantizeWeight,
+  groupsPerRow,
+  matrixShape,
+  type Parameter,
+  readParameter,
+  type WeightError,
+  weightError,
+} from '@tamp/core';
+import type { ChosenLayer } from '../choose-layers.js';
+import { columnOrder } from '../factor/column-order.js';
+import { type DampedFactor, dampedFactor } from '../factor/damped-factor.js';
+import type { Hessian } from '../hessian/hessian.js';
+import type { GptqSettings } from '../settings.js';
+import { gptqWeight } from './gptq-weight.js';
+import { outputEnergyLost } from './output-loss.js';
+
+/** A weight after quantization and what that costs. */
+export interface QuantizedLayer {
+  readonly parameter: Parameter;
+  readonly error: WeightError;
+  /** Share of the energy of the layer's output that is lost, on the calibration data. */
+  readonly energyLost: number;
+}
+
+/** The factor of a Hessian for a layer's order of columns. */
+export function factorFor(
+  { layer, scheme }: Pick<ChosenLayer, 'layer' | 'scheme'>,
+  hessian: Hessian,
+  settings: GptqSettings,
+): Promise<DampedFactor> {
+  const groupSize = hessian.columns / groupsPerRow(scheme, hessian.columns);
+  return dampedFactor(hessian, columnOrder(hessian, settings.order, groupSize), settings.damping, layer);
+}
+
+/** Quantizes one layer's weight. Rejects with a `TampError` (`data`) when a weight is NaN or infinite. */
+export async function quantizeLayer(
+  { layer, scheme }: Pick<ChosenLayer, 'layer' | 'scheme'>,
+  parameter: Parameter,
+  hessian: Hessian,
+  factor: DampedFactor,
+  settings: GptqSettings,
+  signal: AbortSignal,
+): Promise<QuantizedLayer> {
+  const { rows, columns } = matrixShape(parameter.shape);
+  const weight = await readParameter(parameter);
+  const importance = new Float32Array(columns);
+  for (let i = 0; i < columns; i++) importance[i] = hessian.values[i * columns + i];
+  const { observer, ...search } = settings.rangeSearch;
+  const quantized = await gptqWeight(weight, rows, scheme, factor, {
+    order: settings.order,
+    blockSize: settings.blockSize,
+    importance,
+    layer,
+    signal,
+    scaleFormat: settings.scaleDtype,
+    ...(observer === 'mse' ? { search } : {}),
+  });
+  const values = dequantizeWeight(quantized);
+  return {
+    parameter: {
+      ...parameter,
+      storage: affineStorage(quantized, scheme, parameter.shape, settings.scaleDtype),
+    },
+    error: weightError(weight, values),
+    energyLost: await outputEnergyLost(weight, values, rows, factor, importance),
+  };
+}
