@@ -6,6 +6,8 @@ export {
   attachUniform,
 } from './layers/attach-layers.js';
 export type { LogitMeaning } from './maths/bits.js';
+export { diffq, diffq as default } from './modifier/diffq-modifier.js';
+export type { DiffQSettings } from './modifier/settings.js';
 export type { NoiseKind, NoiseSource } from './noise/noise-source.js';
 export { seededNoise } from './noise/noise-source.js';
 export type { SizePenaltyOptions } from './optimizer/choose-size-penalty.js';

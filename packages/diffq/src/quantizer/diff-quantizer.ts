@@ -156,12 +156,17 @@ export class DiffQuantizer extends Quantizer {
     return elementsPerGroup(this.#settings.groupSize, variable.size, name);
   }
 
-  protected override trainingValueOf(parameter: QuantizedParameter, index: number, step: number): tf.Tensor {
-    const { size } = parameter.variable;
+  protected override trainingValueOf(
+    parameter: QuantizedParameter,
+    value: tf.Tensor,
+    index: number,
+    step: number,
+  ): tf.Tensor {
+    const { size } = value;
     const noise = this.#spare.get(size)?.pop() ?? new Float32Array(size);
     this.#noise.fill(noise, index, step);
     return noisyWeight({
-      weight: parameter.variable,
+      weight: value,
       logits: logitsOf(parameter),
       groupSize: this.#groupSize(parameter),
       rule: this.#rule,

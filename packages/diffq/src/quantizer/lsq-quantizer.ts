@@ -51,8 +51,8 @@ export class LsqQuantizer extends Quantizer {
     return `LSQ: ${this.#bits} bits`;
   }
 
-  protected override trainingValueOf(parameter: QuantizedParameter): tf.Tensor {
-    return lsqWeight(parameter.variable, stepOf(parameter), this.#bits);
+  protected override trainingValueOf(parameter: QuantizedParameter, value: tf.Tensor): tf.Tensor {
+    return lsqWeight(value, stepOf(parameter), this.#bits);
   }
 
   protected override quantizedTensor(parameter: QuantizedParameter): tf.Tensor {

@@ -94,8 +94,13 @@ export abstract class Quantizer {
 
   /** Whether training needs the trainables in an optimizer. */
   protected abstract readonly needsOptimizer: boolean;
-  /** The differentiable stand-in of one quantized parameter in one training step. */
-  protected abstract trainingValueOf(parameter: QuantizedParameter, index: number, step: number): tf.Tensor;
+  /** The differentiable stand-in of one quantized parameter's value in one training step. */
+  protected abstract trainingValueOf(
+    parameter: QuantizedParameter,
+    value: tf.Tensor,
+    index: number,
+    step: number,
+  ): tf.Tensor;
   /** The truly quantized value of one parameter, computed by tfjs operations. */
   protected abstract quantizedTensor(parameter: QuantizedParameter): tf.Tensor;
   /** `factor` times the size in MiB, differentiable; `fixedBits` is what is not quantized. */
@@ -168,10 +173,32 @@ export abstract class Quantizer {
     const step = this.#steps++;
     const values = new Map<tf.Variable, tf.Tensor>();
     this.quantized.forEach((parameter, index) => {
-      values.set(parameter.variable, this.trainingValueOf(parameter, index, step));
+      values.set(parameter.variable, this.trainingValueOf(parameter, parameter.variable, index, step));
     });
     for (const { variable } of this.float16) values.set(variable, float16Weight(variable));
     return values;
+  }
+
+  /** The stand-in of one parameter by its name, for step `step`, made from a value in place of its variable. */
+  trainingValue(name: string, value: tf.Tensor, step: number): tf.Tensor {
+    const index = this.quantized.findIndex((parameter) => parameter.name === name);
+    if (index !== -1) return this.trainingValueOf(this.quantized[index], value, index, step);
+    return this.float16.some((parameter) => parameter.name === name) ? float16Weight(value) : value.clone();
+  }
+
+  /** One parameter by its name as it is stored, made from values in place of its variable's; null when it is not quantized. */
+  async storedParameter(name: string, values: Float32Array): Promise<StoredParameter | null> {
+    const parameter = this.quantized.find((one) => one.name === name);
+    if (parameter === undefined) return null;
+    const { trainable } = parameter;
+    return this.stored(parameter, values, trainable === null ? noValues : await read(trainable));
+  }
+
+  /** The values that evaluation computes with in place of a parameter's. */
+  async evaluationValues(name: string, values: Float32Array): Promise<Float32Array> {
+    const stored = await this.storedParameter(name, values);
+    if (stored !== null) return this.dequantize(stored);
+    return this.float16.some((parameter) => parameter.name === name) ? float16Values(values) : values;
   }
 
   /**

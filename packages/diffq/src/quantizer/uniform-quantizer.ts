@@ -41,8 +41,8 @@ export class UniformQuantizer extends Quantizer {
     return `uniform: ${this.#bits} bits${this.#qat ? ', quantization-aware training' : ''}`;
   }
 
-  protected override trainingValueOf({ name, variable }: QuantizedParameter): tf.Tensor {
-    return this.#qat ? uniformWeight(variable, this.#bits, name) : variable;
+  protected override trainingValueOf({ name }: QuantizedParameter, value: tf.Tensor): tf.Tensor {
+    return this.#qat ? uniformWeight(value, this.#bits, name) : value.clone();
   }
 
   protected override quantizedTensor({ variable }: QuantizedParameter): tf.Tensor {

@@ -19,21 +19,33 @@ export interface SelectionOptions {
   readonly detectBound?: boolean;
 }
 
-/** A parameter that was chosen, with the other names it is bound to. */
-export interface ChosenParameter extends NamedVariable {
+/** Anything that has a size and an identity, in place of a variable. */
+interface Sized {
+  readonly size: number;
+}
+
+interface Named<V extends Sized> {
+  readonly name: string;
+  readonly variable: V;
+}
+
+interface Chosen<V extends Sized> extends Named<V> {
   readonly boundNames: readonly string[];
 }
 
+/** A parameter that was chosen, with the other names it is bound to. */
+export type ChosenParameter = Chosen<tf.Variable>;
+
 /** Every parameter, sorted by what becomes of it. */
-export interface Selection {
-  readonly quantized: readonly ChosenParameter[];
-  readonly float16: readonly ChosenParameter[];
-  readonly others: readonly ChosenParameter[];
+export interface Selection<V extends Sized = tf.Variable> {
+  readonly quantized: readonly Chosen<V>[];
+  readonly float16: readonly Chosen<V>[];
+  readonly others: readonly Chosen<V>[];
 }
 
 /** Parameters with those of one variable put together under the first name. */
-function withoutTies(parameters: readonly NamedVariable[]): readonly ChosenParameter[] {
-  const first = new Map<tf.Variable, { name: string; variable: tf.Variable; boundNames: string[] }>();
+function withoutTies<V extends Sized>(parameters: readonly Named<V>[]): readonly Chosen<V>[] {
+  const first = new Map<V, { name: string; variable: V; boundNames: string[] }>();
   for (const { name, variable } of parameters) {
     const known = first.get(variable);
     if (known === undefined) first.set(variable, { name, variable, boundNames: [] });
@@ -46,7 +58,10 @@ function withoutTies(parameters: readonly NamedVariable[]): readonly ChosenParam
  * Sorts parameters. Throws a `TampError` (`usage`) for a minSize that is negative or no number, for an empty list, for
  * two different parameters of one name, and when nothing is left to quantize.
  */
-export function selectParameters(parameters: readonly NamedVariable[], options: SelectionOptions): Selection {
+export function selectParameters<V extends Sized>(
+  parameters: readonly Named<V>[],
+  options: SelectionOptions,
+): Selection<V> {
   const { minSize = 0.01, float16 = false, exclude = [], detectBound = true } = options;
   if (!(minSize >= 0)) {
     throw new TampError(`minSize ${minSize} is not a size`, {
@@ -63,11 +78,11 @@ export function selectParameters(parameters: readonly NamedVariable[], options: 
   }
   const threshold = Math.floor((minSize * 2 ** 20) / 4);
   const excluded = exclude.map(globToRegExp);
-  const candidates: readonly ChosenParameter[] = detectBound
+  const candidates: readonly Chosen<V>[] = detectBound
     ? withoutTies(parameters)
     : parameters.map((parameter) => ({ ...parameter, boundNames: [] }));
-  const quantized: ChosenParameter[] = [];
-  const rest: ChosenParameter[] = [];
+  const quantized: Chosen<V>[] = [];
+  const rest: Chosen<V>[] = [];
   for (const parameter of candidates) {
     const bare = parameter.name.slice(parameter.name.lastIndexOf('.') + 1);
     const left = excluded.some((glob) => glob.test(bare) || glob.test(parameter.name));
