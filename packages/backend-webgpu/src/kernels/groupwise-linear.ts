@@ -1,0 +1,193 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { type ComputePass, type ProgramInput, workgroupNumber } from '../program/compute-program.js';
+import { defineKernel } from '../program/kernel-call.js';
+import { octetAt, packedFormKey } from '../wgsl/unpack-levels.js';
+import { unroll } from '../wgsl/unroll.js';
+import { type PackedWeight, packedWeight } from './packed-weight.js';
+import { roundToInt8BlocksPass } from './round-to-int8-blocks.js';
+
+/** x times a packed weight, plus bias. */
+export interface GroupwiseProduct {
+  readonly x: tf.TensorInfo;
+  readonly m: number;
+  readonly weight: PackedWeight;
+  /** Empty, or the input `bias`. */
+  readonly bias: readonly ProgramInput[];
+}
+
+/** Up to this many rows of x, weights are unpacked once per {@link vectorRows} rows instead of being shared in tiles. */
+const largestVectorCase = 8;
+const vectorRows = 4;
+const vectorThreads = 64;
+/** Output channels of one workgroup when m is small. */
+const vectorChannels = 4;
+
+/** Each thread of a tile's 16 × 16 computes 4 × 4 results. */
+const tileSize = 64;
+/** Columns that are shared at a time: two tiles of them fill the 16 KiB that every device has. */
+const tileColumns = 32;
+
+/** `xAt(row, k)`: four values of x from column k, a multiple of 4; zeros beyond the row's end. */
+function loadX(vectors: boolean): string {
+  if (vectors) {
+    return `
+fn xAt(row : i32, k : i32) -> vec4<f32> {
+  if (k >= uniforms.columns) { return vec4<f32>(0.0); }
+  return x[(row * uniforms.columns + k) >> 2u];
+}`;
+  }
+  return `
+fn xAt(row : i32, k : i32) -> vec4<f32> {
+  var values = vec4<f32>(0.0);
+  let at = row * uniforms.columns + k;
+  if (k < uniforms.columns) { values.x = x[at]; }
+  if (k + 1 < uniforms.columns) { values.y = x[at + 1]; }
+  if (k + 2 < uniforms.columns) { values.z = x[at + 2]; }
+  if (k + 3 < uniforms.columns) { values.w = x[at + 3]; }
+  return values;
+}`;
+}
+
+function commonPass({
+  x,
+  m,
+  weight,
+  bias,
+}: GroupwiseProduct): Pick<ComputePass, 'inputs' | 'uniforms' | 'output'> {
+  return {
+    inputs: [
+      { name: 'x', tensor: x, components: weight.columns % 4 === 0 ? 4 : 1 },
+      ...weight.inputs,
+      ...bias,
+    ],
+    uniforms: [{ name: 'm', type: 'int32', value: m }, ...weight.uniforms],
+    output: { shape: [m, weight.rows], dtype: 'float32' },
+  };
+}
+
+/** For few rows: a workgroup computes up to 4 rows of 4 channels, its threads taking turns along the columns. */
+function vectorPass(product: GroupwiseProduct): ComputePass {
+  const { m, weight, bias } = product;
+  const tall = Math.min(m, vectorRows);
+  const sums = tall * vectorChannels;
+  const acc = (i: number, j: number): string => `acc_${i}_${j}`;
+  return {
+    ...commonPass(product),
+    key: `groupwise vector ${tall} ${packedFormKey(weight.form)}`,
+    workgroupSize: vectorThreads,
+    workgroups: Math.ceil(m / tall) * Math.ceil(weight.rows / vectorChannels),
+    code: `
+${workgroupNumber}
+${loadX(weight.columns % 4 === 0)}
+${octetAt(weight.form)}
+var<workgroup> partial : array<f32, ${sums * vectorThreads}>;
+fn main(index : i32) {
+  let across = (uniforms.rows + ${vectorChannels - 1}) / ${vectorChannels};
+  let firstRow = (workgroupNumber() / across) * ${tall};
+  let firstChannel = (workgroupNumber() % across) * ${vectorChannels};
+  let lane = i32(localIndex);
+  ${unroll(tall, (i) => `let row_${i} = min(firstRow + ${i}, uniforms.m - 1);`)}
+  ${unroll(vectorChannels, (j) => `let channel_${j} = min(firstChannel + ${j}, uniforms.rows - 1);`)}
+  ${unroll(tall, (i) => unroll(vectorChannels, (j) => `var ${acc(i, j)} = 0.0;`))}
+  for (var octet = lane; 8 * octet < uniforms.columns; octet += ${vectorThreads}) {
+    ${unroll(tall, (i) => `let x_${i} = xAt(row_${i}, 8 * octet);\n    let y_${i} = xAt(row_${i}, 8 * octet + 4);`)}
+    ${unroll(
+      vectorChannels,
+      (j) => `let w_${j} = octetAt(channel_${j}, octet);
+    ${unroll(tall, (i) => `${acc(i, j)} += dot(x_${i}, w_${j}.a) + dot(y_${i}, w_${j}.b);`)}`,
+    )}
+  }
+  ${unroll(tall, (i) => unroll(vectorChannels, (j) => `partial[${(i * vectorChannels + j) * vectorThreads} + lane] = ${acc(i, j)};`))}
+  for (var stride = ${vectorThreads / 2}; stride > 0; stride = stride >> 1u) {
+    workgroupBarrier();
+    if (lane < stride) {
+      for (var at = lane; at < ${sums * vectorThreads}; at += ${vectorThreads}) { partial[at] += partial[at + stride]; }
+    }
+  }
+  workgroupBarrier();
+  let row = firstRow + lane / ${vectorChannels};
+  let channel = firstChannel + lane % ${vectorChannels};
+  if (lane < ${sums} && row < uniforms.m && channel < uniforms.rows) {
+    result[row * uniforms.rows + channel] = partial[lane * ${vectorThreads}]${bias.length > 0 ? ' + bias[channel]' : ''};
+  }
+}
+`,
+  };
+}
+
+/** For many rows: tiles of 64 × 64 results; a workgroup shares the values of x and the dequantized weights. */
+function tilePass(product: GroupwiseProduct): ComputePass {
+  const { m, weight, bias } = product;
+  const shared = tileSize * tileColumns;
+  const acc = (i: number): string => `acc_${i}`;
+  return {
+    ...commonPass(product),
+    key: `groupwise tile ${packedFormKey(weight.form)}`,
+    workgroupSize: 256,
+    workgroups: Math.ceil(m / tileSize) * Math.ceil(weight.rows / tileSize),
+    code: `
+${workgroupNumber}
+${loadX(weight.columns % 4 === 0)}
+${octetAt(weight.form)}
+var<workgroup> left : array<f32, ${shared}>;
+var<workgroup> right : array<f32, ${shared}>;
+fn main(index : i32) {
+  let across = (uniforms.rows + ${tileSize - 1}) / ${tileSize};
+  let firstRow = (workgroupNumber() / across) * ${tileSize};
+  let firstChannel = (workgroupNumber() % across) * ${tileSize};
+  let lane = i32(localIndex);
+  let tx = lane % 16;
+  let ty = lane / 16;
+  // Each thread brings eight columns of one line of both tiles.
+  let line = lane % ${tileSize};
+  let part = lane / ${tileSize};
+  let row = min(firstRow + line, uniforms.m - 1);
+  let channel = min(firstChannel + line, uniforms.rows - 1);
+  ${unroll(4, (i) => `var ${acc(i)} = vec4<f32>(0.0);`)}
+  for (var start = 0; start < uniforms.columns; start += ${tileColumns}) {
+    let k = start + 8 * part;
+    let x0 = xAt(row, k);
+    let x1 = xAt(row, k + 4);
+    let w = octetAt(channel, k >> 3u);
+    ${unroll(4, (i) => `left[(8 * part + ${i}) * ${tileSize} + line] = x0[${i}];\n    left[(8 * part + ${4 + i}) * ${tileSize} + line] = x1[${i}];`)}
+    ${unroll(4, (i) => `right[(8 * part + ${i}) * ${tileSize} + line] = w.a[${i}];\n    right[(8 * part + ${4 + i}) * ${tileSize} + line] = w.b[${i}];`)}
+    workgroupBarrier();
+    for (var k = 0; k < ${tileColumns}; k++) {
+      let a = k * ${tileSize} + ty * 4;
+      let b = k * ${tileSize} + tx * 4;
+      let weights = vec4<f32>(right[b], right[b + 1], right[b + 2], right[b + 3]);
+      ${unroll(4, (i) => `${acc(i)} += left[a + ${i}] * weights;`)}
+    }
+    workgroupBarrier();
+  }
+  ${unroll(4, (i) =>
+    unroll(
+      4,
+      (j) => `if (firstRow + ty * 4 + ${i} < uniforms.m && firstChannel + tx * 4 + ${j} < uniforms.rows) {
+    result[(firstRow + ty * 4 + ${i}) * uniforms.rows + firstChannel + tx * 4 + ${j}] =
+      ${acc(i)}[${j}]${bias.length > 0 ? ` + bias[firstChannel + tx * 4 + ${j}]` : ''};
+  }`,
+    ),
+  )}
+}
+`,
+  };
+}
+
+/** The pass that computes the product, chosen by the number of rows. */
+export function groupwiseProductPass(product: GroupwiseProduct): ComputePass {
+  return product.m <= largestVectorCase ? vectorPass(product) : tilePass(product);
+}
+
+/** `TampGroupwiseLinear`. */
+export function groupwiseLinearKernel(): tf.KernelConfig {
+  return defineKernel('TampGroupwiseLinear', (call) => {
+    const given = call.input('x');
+    const [m, columns] = given.shape;
+    const x =
+      call.text('activation') === 'int8-block'
+        ? call.intermediate(roundToInt8BlocksPass(given, m, columns))
+        : given;
+    return call.run(groupwiseProductPass({ x, m, weight: packedWeight(call), bias: call.optional('bias') }));
+  });
+}
