@@ -13,6 +13,13 @@ const recipes = [
   { recipe: 'w3a16', reference: 'rtn-w3a16-g64', tolerance: 0.05 },
 ];
 
+/** Recipes that calibrate, and the most perplexity they may have. */
+const calibrated = [
+  { recipe: 'gptq-w4a16', reference: 'gptq-w4a16-g64' },
+  { recipe: 'gptq-w3a16', reference: 'gptq-w3a16-g64' },
+];
+const mostMemory = 500_000_000;
+
 interface Reference {
   readonly perplexity_before: number;
   readonly perplexity_after: number;
@@ -23,6 +30,7 @@ const { results } = readJsonFixture<{
 }>('llm-quality.json');
 const references = results['tiny-llama'];
 const text = fixturePath('tiny-llama', 'eval.txt');
+const calibration = fixturePath('tiny-llama', 'calibration.txt');
 const examples = new URL('../../../examples/tiny-llama/', import.meta.url);
 
 let folder: string;
@@ -39,6 +47,7 @@ function writeRecipe(name: string): string {
     join(folder, file),
     example
       .replace('./model', JSON.stringify(fixturePath('tiny-llama')))
+      .replace('text: calibration.txt', `text: ${JSON.stringify(calibration)}`)
       .replace('text: eval.txt', `text: ${JSON.stringify(text)}`)
       .replace(/^report:.*$/m, ''),
   );
@@ -79,6 +88,21 @@ describe('the example recipes reach the perplexity that LLM Compressor reaches',
       expect((await tamp(['run', file, '--no-eval', '--quiet'], { cwd: folder })).code).toBe(0);
       const perplexity = await perplexityOf(`out/${recipe}.tamp.zip`);
       expect(Math.abs(perplexity - references[reference].perplexity_after)).toBeLessThan(tolerance);
+    },
+    240_000,
+  );
+});
+
+describe('the example recipes that calibrate end below the perplexity of LLM Compressor with the same method', () => {
+  it.each(calibrated)(
+    '$recipe',
+    async ({ recipe, reference }) => {
+      const { code, stdout } = await tamp(['run', writeRecipe(recipe), '--json'], { cwd: folder });
+      expect(code).toBe(0);
+      const { evaluation, peakMemoryBytes, layers } = JSON.parse(stdout);
+      expect(evaluation.after.perplexity).toBeLessThan(references[reference].perplexity_after);
+      expect(peakMemoryBytes).toBeLessThan(mostMemory);
+      for (const { note } of layers) expect(note).toMatch(/^loses .*% of its output's energy/);
     },
     240_000,
   );

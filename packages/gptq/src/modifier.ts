@@ -16,6 +16,7 @@ import type { Hessian, HessianAccumulator } from './hessian/hessian.js';
 import { inputKey, observeInputs } from './hessian/layer-inputs.js';
 import { factorFor, quantizeLayer } from './quantize/quantize-layer.js';
 import { type GptqSettings, settingsSchema } from './settings.js';
+import { workingBytes } from './working-bytes.js';
 
 const name = '@tamp/gptq';
 
@@ -64,8 +65,10 @@ function create(settings: GptqSettings): Modifier {
   return {
     needs: 'calibration',
     plan(model) {
+      const layers = chooseLayers(model, settings);
       return {
-        targets: chooseLayers(model, settings).map(({ layer, parameter, scheme }) => ({
+        workingBytes: workingBytes(layers),
+        targets: layers.map(({ layer, parameter, scheme }) => ({
           layer,
           parameter: parameter.name,
           scheme: describeScheme(scheme),

@@ -1,4 +1,5 @@
 import type { Model, ModifierDefinition } from '@tamp/core';
+import type { ValueStorage } from '@tamp/sequential-pipeline';
 import type { ExportTarget } from './schema/recipe-schema.js';
 
 /** Text to tokens and back. */
@@ -67,6 +68,8 @@ export interface RecipeHost {
   checkReport(path: string): void;
   /** Writes a model, to be committed or discarded later. Leaves nothing behind when it rejects. */
   stageExport(model: Model, target: ExportTarget, options: ExportOptions): Promise<StagedExport>;
+  /** Opens a place on disk for intermediate values, which closing it removes; absent where there is no disk. */
+  openScratch?(): Promise<ValueStorage>;
   /** Most memory this process held so far, in bytes; `null` where it cannot be known. */
   peakMemoryBytes(): number | null;
 }

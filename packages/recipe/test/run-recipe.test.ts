@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { createModelRunner } from '@tamp/core';
+import { memoryStorage } from '@tamp/sequential-pipeline';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -109,6 +110,53 @@ describe('a run', () => {
       host,
     );
     expect(host.seen).toEqual([4 * 12, 4 * 12, 4 * 12]);
+  });
+
+  it('lets them flow part by part through the blocks that the pipeline names, on disk where it says so', async () => {
+    const recipe = (pipeline: string) =>
+      `model: model\ndata: { calibration: { text: eval.txt, sequenceLength: 4, samples: 3 } }\nmodifiers: [{ use: "@test/count" }]\npipeline: ${pipeline}\n`;
+    const tensors = tf.memory().numTensors;
+    const saved: number[] = [];
+    let closed = 0;
+    const scratch = async () => {
+      const memory = memoryStorage();
+      return {
+        ...memory,
+        save: (bytes: Uint8Array) => {
+          saved.push(bytes.byteLength);
+          return memory.save(bytes);
+        },
+        close: async () => void closed++,
+      };
+    };
+    const host = { ...memoryHost(), openScratch: scratch };
+    const progress: (string | undefined)[] = [];
+    await run(recipe('{ targets: [layers.0], intermediates: disk }'), host, {
+      onEvent: (event) => {
+        if (event.kind === 'progress') progress.push(event.detail);
+      },
+    });
+    expect(host.seen).toEqual([4 * 12, 4 * 12, 4 * 12]);
+    // Three windows of 4 tokens, then their 4 × 12 embeddings.
+    expect(saved).toEqual([16, 16, 16, 192, 192, 192]);
+    expect(closed).toBe(1);
+    expect(progress).toContain('before layers.0: passing on its outputs, window 3 of 3');
+    expect(progress).toContain('layers.0: calibrating for @test/count, window 2 of 3');
+    expect(tf.memory().numTensors).toBe(tensors);
+
+    const basic = memoryHost();
+    await run(recipe('{ kind: basic }'), basic);
+    expect(basic.seen).toEqual(host.seen);
+
+    const prepared = await prepareRecipe(recipe('{ targets: [layers.0] }'), 'recipe.yaml', memoryHost());
+    // Tokens come in while their embeddings are made; the weights of one part at a time.
+    expect(planRecipe(prepared).pipeline).toEqual({
+      kind: 'sequential',
+      subgraphs: 2,
+      intermediateBytes: 3 * 4 * (4 + 4 * 12),
+    });
+    expect(planRecipe(prepared).memoryBytes).toBe(3 * 4 * (4 + 4 * 12) + 4 * (12 * 12 + 16 * 12));
+    await prepared.close();
   });
 
   it('sends a tokenizer of its own along with the model', async () => {

@@ -10,6 +10,12 @@ function outlineText(title: string, outline: TextOutline | null): readonly strin
   return [`${title}: ${amountText(outline.windows, 'window')} of ${outline.sequenceLength} tokens`];
 }
 
+function pipelineText(pipeline: RecipePlan['pipeline']): readonly string[] {
+  if (pipeline === null || pipeline.kind === 'basic') return [];
+  const between = `${bytesText(pipeline.intermediateBytes)} of values between two of them`;
+  return [`Calibrates in ${amountText(pipeline.subgraphs, 'part')}, one after the other; ${between}`];
+}
+
 /** A plan for a person: what each modifier does to which layer, then sizes and cost. */
 export function planText(terminal: Terminal, plan: RecipePlan): string {
   const { bold } = terminal.colors;
@@ -41,6 +47,7 @@ export function planText(terminal: Terminal, plan: RecipePlan): string {
     [
       `Parameters: ${bytesText(plan.sizes.before)} → ${bytesText(plan.sizes.after)}, before compression of the archive`,
       ...outlineText('Calibration', plan.calibration),
+      ...pipelineText(plan.pipeline),
       ...outlineText('Evaluation, before and after', plan.evaluation),
       ...plan.export.map(({ to }) => `Writes: ${to}`),
       `Memory: about ${bytesText(plan.memoryBytes)} for weights and logits, beside Node itself`,

@@ -20,6 +20,8 @@ export interface PlannedTarget {
 /** What a modifier will do to a model. */
 export interface ModifierPlan {
   readonly targets: readonly PlannedTarget[];
+  /** Most bytes it holds at a time for itself, beside weights and what flows through the model. Default 0. */
+  readonly workingBytes?: number;
 }
 
 /** A part of a model that a pipeline works on at a time: some of its nodes, in graph order. */

@@ -59,10 +59,20 @@ async function addProducts(
   }
 }
 
+/** Rows that are gathered before they are multiplied. */
+function bufferedRows(columns: number): number {
+  return Math.max(1, Math.min(mostBufferedRows, Math.floor(bufferedNumbers / columns)));
+}
+
+/** Bytes that an accumulator holds. */
+export function accumulatorBytes(columns: number): number {
+  return 4 * columns * (columns + bufferedRows(columns));
+}
+
 /** An accumulator for inputs `columns` wide; `layer` names the layer in errors. */
 export function createHessianAccumulator(columns: number, layer: string): HessianAccumulator {
   const sums = new Float32Array(columns * columns);
-  const capacity = Math.max(1, Math.min(mostBufferedRows, Math.floor(bufferedNumbers / columns)));
+  const capacity = bufferedRows(columns);
   let buffer = new Float32Array(0);
   let buffered = 0;
   let total = 0;

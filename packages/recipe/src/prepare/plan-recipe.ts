@@ -4,6 +4,7 @@ import type { TextWindows } from '../data/text-windows.js';
 import { evaluationBatch } from '../evaluation/perplexity.js';
 import type { ExportTarget } from '../schema/recipe-schema.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
+import { sequentialCost } from './sequential-cost.js';
 
 /** What one modifier will do. */
 export interface ModifierOutline {
@@ -18,6 +19,15 @@ export interface TextOutline {
   readonly sequenceLength: number;
 }
 
+/** How modifiers that observe are driven. */
+export interface PipelineOutline {
+  readonly kind: 'sequential' | 'basic';
+  /** Parts of the model that take their turns; 1 for `basic`. */
+  readonly subgraphs: number;
+  /** Bytes of the values between two subgraphs at their most, in memory or on disk. */
+  readonly intermediateBytes: number;
+}
+
 /** What a run would do and cost, as plain data. */
 export interface RecipePlan {
   readonly model: string;
@@ -28,6 +38,8 @@ export interface RecipePlan {
   readonly sizes: { readonly before: number; readonly after: number };
   readonly modifiers: readonly ModifierOutline[];
   readonly calibration: TextOutline | null;
+  /** How calibration is driven: `null` without it. */
+  readonly pipeline: PipelineOutline | null;
   readonly evaluation: TextOutline | null;
   readonly export: readonly ExportTarget[];
   /**
@@ -67,6 +79,13 @@ function logitsBytes(model: Model, windows: TextWindows | undefined): number {
   return 2 * evaluationBatch(windows.length, vocabulary) * windows.length * vocabulary * float32;
 }
 
+/** What calibration holds beside what modifiers do: weights as float32, and the values between subgraphs. */
+function calibrationBytes(prepared: PreparedRecipe, all: number): number {
+  if (prepared.recipe.pipeline.kind === 'basic') return all;
+  const { largestSubgraph, intermediates } = sequentialCost(prepared);
+  return largestSubgraph + (prepared.recipe.pipeline.intermediates === 'disk' ? 0 : intermediates);
+}
+
 /**
  * The evaluation before holds every parameter as float32; while modifiers work, the packed model grows beside one
  * parameter at a time; the evaluation after holds the packed model, its copy on the backend, and the rest as float32.
@@ -88,15 +107,25 @@ function memoryEstimate(prepared: PreparedRecipe, after: ReadonlyMap<string, num
   const logits = logitsBytes(prepared.model, prepared.evaluation ?? prepared.calibration);
   // Reading, rounding and packing a weight holds it about three times over.
   const modify = packed + 3 * Math.max(0, ...changed.map(denseBytes));
+  const working = Math.max(0, ...prepared.modifiers.map(({ plan }) => plan.workingBytes ?? 0));
+  const calibrate = prepared.calibration === undefined ? 0 : working + calibrationBytes(prepared, all);
   return Math.max(
     prepared.evaluation === undefined ? 0 : all + logits,
-    prepared.calibration === undefined ? modify : all + modify,
+    modify + calibrate,
     prepared.evaluation === undefined ? 0 : 2 * packed + rest + logits,
   );
 }
 
 function outline(windows: TextWindows | undefined): TextOutline | null {
   return windows === undefined ? null : { windows: windows.count, sequenceLength: windows.length };
+}
+
+function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
+  if (prepared.calibration === undefined) return null;
+  const { kind } = prepared.recipe.pipeline;
+  if (kind === 'basic') return { kind, subgraphs: 1, intermediateBytes: 0 };
+  const { subgraphs, intermediates } = sequentialCost(prepared);
+  return { kind, subgraphs, intermediateBytes: intermediates };
 }
 
 /** What running a prepared recipe would do and cost; does no work. */
@@ -115,6 +144,7 @@ export function planRecipe(prepared: PreparedRecipe): RecipePlan {
     },
     modifiers: modifiers.map(({ name, description, plan }) => ({ name, description, targets: plan.targets })),
     calibration: outline(prepared.calibration),
+    pipeline: pipelineOutline(prepared),
     evaluation: outline(prepared.evaluation),
     export: recipe.export,
     memoryBytes: memoryEstimate(prepared, after),

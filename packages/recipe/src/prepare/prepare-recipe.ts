@@ -4,6 +4,7 @@ import type { RecipeHost } from '../host.js';
 import { readRecipe } from '../parse-recipe.js';
 import type { Recipe } from '../schema/recipe-schema.js';
 import { outputProblems } from './check-outputs.js';
+import { checkPipeline } from './check-pipeline.js';
 import { openRecipeModel } from './prepare-model.js';
 import { type PlannedModifier, planModifiers, readyModifiers } from './prepare-modifiers.js';
 import { type RecipeTexts, readTexts, tokenizeTexts } from './prepare-texts.js';
@@ -61,6 +62,7 @@ export async function prepareRecipe(
   try {
     if (opened !== undefined) {
       const { model } = opened;
+      if (needsCalibration.length > 0) checkPipeline(recipe, model, document, host, problems);
       const modifiers = planModifiers(ready, model, document, problems);
       const texts = await tokenizeTexts(read, model, document, host, problems);
       if (problems.length === 0) {

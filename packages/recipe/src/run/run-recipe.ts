@@ -1,10 +1,10 @@
-import { type Model, type PipelineResult, runBasic, runDataFree } from '@tamp/core';
-import { calibrationBatches } from '../data/calibration-batches.js';
+import type { Model, PipelineResult } from '@tamp/core';
 import { measurePerplexity } from '../evaluation/perplexity.js';
 import type { RecipeHost, StagedExport } from '../host.js';
 import { modelBytes } from '../prepare/plan-recipe.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 import type { Gates } from '../schema/recipe-schema.js';
+import { modifyModel } from './modify-model.js';
 import type { RunEvent, RunStage } from './run-progress.js';
 import type { MissedGate, Quality, RunOutcome } from './run-result.js';
 
@@ -42,7 +42,7 @@ export async function runRecipe(
   options: RunOptions = {},
 ): Promise<RunOutcome> {
   const { onEvent, keepOnMissedGate = false } = options;
-  const { recipe, model, modelName, evaluation, calibration } = prepared;
+  const { recipe, model, modelName, evaluation } = prepared;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const started = performance.now();
 
@@ -69,19 +69,7 @@ export async function runRecipe(
   };
 
   const modify = (): Promise<PipelineResult> =>
-    stage('modify', (progress) => {
-      const total = prepared.modifiers.reduce((sum, { plan }) => sum + plan.targets.length, 0);
-      let done = 0;
-      const pipelineOptions = {
-        ...signal,
-        onLayer: ({ layer }: { readonly layer: string }) => progress(++done, Math.max(done, total), layer),
-        onBatch: (batch: number, batches: number, modifier: string) =>
-          progress(done, total, `${modifier}: calibration window ${batch} of ${batches}`),
-      };
-      return calibration === undefined
-        ? runDataFree(model, prepared.modifiers, pipelineOptions)
-        : runBasic(model, prepared.modifiers, calibrationBatches(calibration), pipelineOptions);
-    });
+    stage('modify', (progress) => modifyModel(prepared, host, { ...signal, progress }));
 
   const before = await evaluate('evaluate-before', model);
   const { model: modified, layers } = await modify();

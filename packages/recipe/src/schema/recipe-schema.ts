@@ -46,6 +46,23 @@ export interface Gates {
   readonly maxBytes?: number;
 }
 
+/** How modifiers that observe are driven over the model. */
+export interface PipelineSettings {
+  /**
+   * `sequential`: block by block, each calibrated on the error of those before it, memory holding one block's weights.
+   * `basic`: the whole model at once, each modifier with a pass of its own.
+   */
+  readonly kind: 'sequential' | 'basic';
+  /** Types, names, globs or `re:` of the blocks; default: the model's own repeated blocks. */
+  readonly targets?: readonly string[];
+  /** Blocks that get no turn of their own, by the same patterns. */
+  readonly ignore?: readonly string[];
+  readonly targetsPerSubgraph: number;
+  readonly propagateError: boolean;
+  /** Where the values between two blocks live. */
+  readonly intermediates: 'memory' | 'disk';
+}
+
 /** A modifier and its options, not validated yet. */
 export interface ModifierUse {
   /** npm package. */
@@ -61,6 +78,7 @@ export interface Recipe {
   readonly tokenizer?: string;
   readonly data: { readonly calibration?: CalibrationData; readonly evaluation?: EvaluationData };
   readonly modifiers: readonly ModifierUse[];
+  readonly pipeline: PipelineSettings;
   readonly export: readonly ExportTarget[];
   /** Paths of reports. */
   readonly report: readonly string[];
@@ -101,6 +119,35 @@ export const modifierEntrySchema: z.ZodType<Readonly<Record<string, unknown>> & 
     use: z.string().min(1).describe('npm package of the modifier, such as "@tamp/weight-only"'),
   });
 
+const pipeline = z
+  .strictObject({
+    kind: z
+      .enum(['sequential', 'basic'])
+      .default('sequential')
+      .describe(
+        'sequential: block by block, each seeing the error of those before; basic: the whole model at once',
+      ),
+    targets: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe("Blocks by type, name, glob or re:; default: the model's own repeated blocks"),
+    ignore: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('Blocks that get no turn of their own, by the same patterns'),
+    targetsPerSubgraph: z.int().min(1).default(1).describe('Blocks that take their turn together'),
+    propagateError: z
+      .boolean()
+      .default(true)
+      .describe('Calibrate each block on the rewritten blocks before it, not on the original ones'),
+    intermediates: z
+      .enum(['memory', 'disk'])
+      .default('memory')
+      .describe('Where the values between two blocks live'),
+  })
+  .describe('How modifiers that observe are driven over the model');
+
 const exportTarget = z.strictObject({
   to: path.describe('File to write, relative to the recipe; .tamp.zip'),
   compression: z
@@ -134,6 +181,7 @@ const keys = {
     .default({})
     .describe('Texts to calibrate and evaluate with'),
   modifiers: z.array(modifierEntrySchema).describe('What to do to the model, in this order'),
+  pipeline: pipeline.prefault({}),
   export: z.array(exportTarget).default([]).describe('What to write'),
   report: z
     .union([path, z.array(path)])

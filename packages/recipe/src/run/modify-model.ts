@@ -1,0 +1,63 @@
+import { type PipelineResult, runBasic, runDataFree } from '@tamp/core';
+import { runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
+import { calibrationBatches } from '../data/calibration-batches.js';
+import type { RecipeHost } from '../host.js';
+import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
+
+/** Options of {@link modifyModel}. */
+export interface ModifyOptions {
+  readonly signal?: AbortSignal;
+  /** Layers done, of how many, and what is being worked on. */
+  readonly progress: (done: number, total: number, detail?: string) => void;
+}
+
+function sequentialText({ name, phase, modifier, done, total }: SequentialProgress): string {
+  const windows = total === 0 ? '' : `, window ${done} of ${total}`;
+  switch (phase) {
+    case 'calibrate':
+      return `${name}: calibrating for ${modifier ?? 'a modifier'}${windows}`;
+    case 'rewrite':
+      return `${name}: ${modifier ?? 'a modifier'}`;
+    case 'propagate':
+      return `${name}: passing on its outputs${windows}`;
+  }
+}
+
+/**
+ * Lets a recipe's modifiers work in their order: over the whole model when none observes, else by the recipe's
+ * pipeline. Frees its tensors and intermediates whatever happens.
+ */
+export async function modifyModel(
+  prepared: PreparedRecipe,
+  host: RecipeHost,
+  { signal, progress }: ModifyOptions,
+): Promise<PipelineResult> {
+  const { model, modifiers, calibration, recipe } = prepared;
+  const total = modifiers.reduce((sum, { plan }) => sum + plan.targets.length, 0);
+  let done = 0;
+  const tell = (detail: string): void => progress(done, Math.max(done, total), detail);
+  const common = {
+    ...(signal === undefined ? {} : { signal }),
+    onLayer: ({ layer }: { readonly layer: string }) => progress(++done, Math.max(done, total), layer),
+  };
+  if (calibration === undefined) return runDataFree(model, modifiers, common);
+  const data = calibrationBatches(calibration);
+  const { kind, intermediates, ...blocks } = recipe.pipeline;
+  if (kind === 'basic') {
+    return runBasic(model, modifiers, data, {
+      ...common,
+      onBatch: (batch, batches, modifier) => tell(`${modifier}: calibration window ${batch} of ${batches}`),
+    });
+  }
+  const storage = intermediates === 'disk' ? await host.openScratch?.() : undefined;
+  try {
+    return await runSequential(model, modifiers, data, {
+      ...common,
+      ...blocks,
+      ...(storage === undefined ? {} : { storage }),
+      onProgress: (event) => tell(sequentialText(event)),
+    });
+  } finally {
+    await storage?.close();
+  }
+}
