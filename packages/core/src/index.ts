@@ -78,6 +78,7 @@ export {
   roundToInt8Blocks,
 } from './kernels/reference/quantize-activation.js';
 export { registerReferenceKernels } from './kernels/reference/register.js';
+export { type LevelParams, type Requantization, requantizeReference } from './kernels/requantize.js';
 export type { Model } from './model/model.js';
 export {
   createModelEditor,

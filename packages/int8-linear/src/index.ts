@@ -21,3 +21,10 @@ export type {
   Int8LinearSettings,
   Int8WeightGranularity,
 } from './settings.js';
+export { quantizeStatically, type StaticRunOptions } from './static/quantize-statically.js';
+export type {
+  ObserverFactory,
+  StaticInt8Options,
+  StaticLayerConfig,
+  StaticRange,
+} from './static/static-options.js';

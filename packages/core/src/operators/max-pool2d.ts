@@ -5,7 +5,7 @@ import { windowedSize } from './windowed-size.js';
 
 /**
  * Largest value of each window. Input x [batch, channels, height, width]; attributes `size` and `stride`, each one
- * number for both dimensions; what does not fill a window is left out, as in PyTorch without `ceil_mode`.
+ * number for both dimensions; x may be levels (int32); what does not fill a window is left out, as in PyTorch without `ceil_mode`.
  */
 export const maxPool2d: Operator = {
   name: 'max_pool2d',
@@ -28,7 +28,9 @@ export const maxPool2d: Operator = {
   run([input], attributes) {
     const size = sizeAttribute(attributes, 'size', 'max_pool2d');
     const stride = sizeAttribute(attributes, 'stride', 'max_pool2d');
-    const x = tf.transpose(asTensor(input), [0, 2, 3, 1]) as tf.Tensor4D;
-    return tf.transpose(tf.maxPool(x, size, stride, 'valid'), [0, 3, 1, 2]);
+    const x = asTensor(input);
+    // Not every tfjs backend pools integers; levels are exact as floats.
+    const last = tf.cast(tf.transpose(x, [0, 2, 3, 1]), 'float32') as tf.Tensor4D;
+    return tf.cast(tf.transpose(tf.maxPool(last, size, stride, 'valid'), [0, 3, 1, 2]), x.dtype);
   },
 };

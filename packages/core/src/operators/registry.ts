@@ -3,13 +3,20 @@ import type { Attributes, ValueType } from '../graph/graph.js';
 import { add } from './add.js';
 import { attention } from './attention.js';
 import { conv2d } from './conv2d.js';
+import { dequantize } from './dequantize.js';
 import { embedding } from './embedding.js';
 import { flatten } from './flatten.js';
 import { int8Linear } from './int8-linear.js';
+import { layerNorm } from './layer-norm.js';
 import { linear } from './linear.js';
 import { maxPool2d } from './max-pool2d.js';
 import { mul } from './mul.js';
 import type { Operator } from './operator.js';
+import { quantize } from './quantize.js';
+import { quantizedAdd } from './quantized-add.js';
+import { quantizedConv2d } from './quantized-conv2d.js';
+import { quantizedLinear } from './quantized-linear.js';
+import { quantizedRelu } from './quantized-relu.js';
 import { relu } from './relu.js';
 import { rmsNorm } from './rms-norm.js';
 import { rotaryEmbedding } from './rotary-embedding.js';
@@ -64,12 +71,19 @@ export const operators: OperatorRegistry = createOperatorRegistry([
   add,
   attention,
   conv2d,
+  dequantize,
   embedding,
   flatten,
   int8Linear,
+  layerNorm,
   linear,
   maxPool2d,
   mul,
+  quantize,
+  quantizedAdd,
+  quantizedConv2d,
+  quantizedLinear,
+  quantizedRelu,
   relu,
   rmsNorm,
   rotaryEmbedding,

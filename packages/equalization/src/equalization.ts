@@ -1,0 +1,313 @@
+import {
+  denseStorage,
+  type Model,
+  type ModelEditor,
+  type Modifier,
+  nextTask,
+  type Observation,
+  readParameter,
+  storedBytes,
+  TampError,
+} from '@tamp/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { EqualizationRule, EqualizedGroup } from './equalized-group.js';
+import { findGroups } from './groups/find-groups.js';
+import { type Group, groupName, isSmooth } from './groups/group.js';
+import { type GroupStatistics, groupStatistics } from './observe/group-statistics.js';
+import type { ObserversOf } from './observers-config.js';
+import { reportGroup } from './report-group.js';
+import { insertMul, mulNames, scaleShape } from './rewrite/insert-mul.js';
+import { reciprocals, scaleColumns, scaleRows } from './rewrite/scale-weight.js';
+import { type ChannelRange, emptyRange, joinColumns, magnitudes } from './scales/channel-range.js';
+import { crossLayerScale } from './scales/cross-layer-scale.js';
+import { inputWeightScale } from './scales/input-weight-scale.js';
+import { smoothScale } from './scales/smooth-scale.js';
+import { type EqualizationSettings, isDataFree } from './settings.js';
+import { searchStrength } from './simulate/search-strength.js';
+
+/** Cross-layer equalization goes over its pairs until no scale moves by more than this, and at most so often. */
+const crossLayerTolerance = 1e-4;
+const crossLayerPasses = 20;
+
+function ruleOf(group: Group, { chains }: EqualizationSettings): EqualizationRule {
+  if (isSmooth(group)) return 'smooth';
+  return chains === 'cross-layer' ? 'cross-layer' : 'input-weight';
+}
+
+/** The scale that a group was given. */
+interface Chosen {
+  readonly group: Group;
+  readonly scale: Float32Array;
+  readonly alpha?: number;
+}
+
+async function valuesOf(model: Model, name: string): Promise<Float32Array> {
+  const parameter = model.parameters.get(name);
+  if (parameter === undefined) throw new TampError(`the model lacks ${name}`, { code: 'internal' });
+  return readParameter(parameter);
+}
+
+function shapeOf(model: Model, name: string): readonly number[] {
+  return model.parameters.get(name)?.shape ?? [];
+}
+
+/** Rewrites a parameter, as float32: nothing of the scale is lost. */
+async function change(
+  editor: ModelEditor,
+  name: string,
+  by: (values: Float32Array) => Float32Array,
+): Promise<void> {
+  const values = by(await valuesOf(editor.model, name));
+  editor.setParameter({ name, shape: shapeOf(editor.model, name), storage: denseStorage(values) });
+}
+
+/** Elements of a weight per row and column: the windows of a convolution. */
+function innerOf(shape: readonly number[]): number {
+  return shape.slice(2).reduce((product, size) => product * size, 1);
+}
+
+/** The largest magnitude of each row. */
+function rowMagnitudes(weight: Float32Array, rows: number): Float32Array {
+  const length = weight.length / rows;
+  return Float32Array.from({ length: rows }, (_, row) =>
+    weight
+      .subarray(row * length, (row + 1) * length)
+      .reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+  );
+}
+
+/** Divides the readers' columns by the scale and multiplies it into the group's site. */
+async function applyScale(editor: ModelEditor, { group, scale }: Chosen): Promise<void> {
+  const { site, readers, channelOf } = group;
+  const divide = reciprocals(scale);
+  for (const { weight } of readers) {
+    const inner = innerOf(shapeOf(editor.model, weight));
+    await change(editor, weight, (values) => scaleColumns(values, divide, channelOf, inner));
+  }
+  if (site.kind === 'norm') {
+    for (const name of site.parameters) await change(editor, name, (values) => scaleRows(values, scale));
+  } else if (site.kind === 'mul') {
+    const { parameter } = mulNames(group);
+    editor.setParameter({ name: parameter, shape: scaleShape(group), storage: denseStorage(scale) });
+    editor.setGraph(insertMul(editor.model.graph, group));
+  } else {
+    await change(editor, site.weight, (values) => scaleRows(values, scale));
+    if (site.bias !== undefined) await change(editor, site.bias, (values) => scaleRows(values, scale));
+  }
+}
+
+/** Names of the nodes that rewriting a group touches or relies on. */
+function nodesOf({ value, readers, site }: Group): readonly string[] {
+  return [value, ...readers.map(({ node }) => node.name), ...(site.kind === 'mul' ? [] : [site.node.name])];
+}
+
+/** A modifier at work, and what it has done. */
+export interface Equalization {
+  readonly modifier: Modifier;
+  /** The groups equalized so far, in graph order within a region. */
+  readonly groups: readonly EqualizedGroup[];
+}
+
+/** Starts the equalization of one model. */
+export function createEqualization(settings: EqualizationSettings, observers: ObserversOf): Equalization {
+  const statistics = new Map<string, GroupStatistics>();
+  const done: EqualizedGroup[] = [];
+  let all: readonly Group[] | undefined;
+
+  const rangeOf = ({ value, channelOf, channels }: Group): ChannelRange => {
+    const known = statistics.get(value);
+    if (known === undefined) return emptyRange(0);
+    const columns = known.observer.range();
+    return columns.min.length === 0 ? emptyRange(channels) : joinColumns(columns, channelOf, channels);
+  };
+
+  /** The range of each channel's columns over all readers. */
+  const weightRange = async (
+    model: Model,
+    { readers, channelOf, channels, columns }: Group,
+  ): Promise<ChannelRange> => {
+    const joined = emptyRange(channels);
+    for (const { node, weight, layer } of readers) {
+      const observer = observers(model.graph, node).weight(layer);
+      const shape = shapeOf(model, weight);
+      observer.observe(await valuesOf(model, weight), shape, 1);
+      const range = observer.range();
+      if (range.min.length !== columns) {
+        throw new TampError(`its input is ${columns} wide, its weight ${range.min.length}`, {
+          code: 'usage',
+          at: { layer },
+        });
+      }
+      const { min, max } = joinColumns(range, channelOf, channels);
+      for (let i = 0; i < channels; i++) {
+        joined.min[i] = Math.min(joined.min[i], min[i]);
+        joined.max[i] = Math.max(joined.max[i], max[i]);
+      }
+    }
+    return joined;
+  };
+
+  const chooseSmooth = async (editor: ModelEditor, group: Group): Promise<Chosen> => {
+    const { model, signal } = editor;
+    const known = statistics.get(group.value);
+    if (known === undefined || known.sample.count === 0) {
+      throw new TampError('no values were observed', {
+        code: 'data',
+        at: { layer: groupName(group) },
+        remedy: 'Run calibration data through the model first.',
+      });
+    }
+    const inputMagnitude = magnitudes(rangeOf(group));
+    const weightMagnitude = magnitudes(await weightRange(model, group));
+    if (typeof settings.smooth === 'number') {
+      return {
+        group,
+        alpha: settings.smooth,
+        scale: smoothScale(inputMagnitude, weightMagnitude, settings.smooth),
+      };
+    }
+    const sample = tf.tensor(known.sample.rows(), [known.sample.count, ...known.rowShape()]);
+    const readers = [];
+    for (const { node, weight } of group.readers) {
+      readers.push({ node, weight: tf.tensor(await valuesOf(model, weight), [...shapeOf(model, weight)]) });
+    }
+    const onColumns = (scale: Float32Array): Float32Array =>
+      Float32Array.from(group.channelOf, (channel) => scale[channel]);
+    try {
+      const found = await searchStrength({
+        inputMagnitude,
+        weightMagnitude,
+        sample,
+        readers,
+        quantization: settings.quantization,
+        signal,
+        inputFactor: (scale) => tf.tensor(onColumns(scale), [...scaleShape(group)]),
+        weightFactor: (scale, { weight }) =>
+          tf.tensor(onColumns(reciprocals(scale)), [1, group.columns, ...weight.shape.slice(2).map(() => 1)]),
+      });
+      return { group, ...found };
+    } finally {
+      tf.dispose([sample, ...readers.map(({ weight }) => weight)]);
+    }
+  };
+
+  const crossLayer = async (editor: ModelEditor, groups: readonly Group[]): Promise<readonly Chosen[]> => {
+    const totals = groups.map(({ channels }) => new Float32Array(channels).fill(1));
+    for (let pass = 0; pass < crossLayerPasses; pass++) {
+      let moved = 0;
+      for (const [i, group] of groups.entries()) {
+        if (group.site.kind !== 'layer') continue;
+        const { model } = editor;
+        const rows = rowMagnitudes(await valuesOf(model, group.site.weight), group.channels);
+        const scale = crossLayerScale(rows, magnitudes(await weightRange(model, group)));
+        moved = scale.reduce((most, value) => Math.max(most, Math.abs(value - 1)), moved);
+        await applyScale(editor, { group, scale });
+        totals[i] = totals[i].map((total, channel) => total * scale[channel]);
+      }
+      if (moved <= crossLayerTolerance) break;
+    }
+    return groups.map((group, i) => ({ group, scale: totals[i] }));
+  };
+
+  const inputWeight = async (editor: ModelEditor, groups: readonly Group[]): Promise<readonly Chosen[]> => {
+    // Every scale comes from the weights as they were, before any is rewritten.
+    const chosen: Chosen[] = [];
+    for (const group of groups) {
+      chosen.push({ group, scale: inputWeightScale(rangeOf(group), await weightRange(editor.model, group)) });
+    }
+    for (const one of chosen) await applyScale(editor, one);
+    return chosen;
+  };
+
+  const finishGroup = async (original: Model, editor: ModelEditor, chosen: Chosen): Promise<void> => {
+    const { group, scale, alpha } = chosen;
+    const rule = ruleOf(group, settings);
+    const range = rangeOf(group);
+    if (range.min.length > 0) {
+      statistics
+        .get(group.value)
+        ?.observer.setScale(Float32Array.from(group.channelOf, (channel) => scale[channel]));
+    }
+    const entry: EqualizedGroup = {
+      value: group.value,
+      layers: group.readers.map(({ layer }) => layer),
+      rule,
+      site: group.site.kind,
+      scale,
+      range,
+      ...(alpha === undefined ? {} : { alpha }),
+    };
+    done.push(entry);
+    await reportGroup({
+      original,
+      editor,
+      group,
+      equalized: entry,
+      statistics: statistics.get(group.value),
+      quantization: settings.quantization,
+    });
+  };
+
+  return {
+    groups: done,
+    modifier: {
+      needs: isDataFree(settings) ? 'nothing' : 'calibration',
+      plan(model) {
+        return {
+          targets: findGroups(model, settings).flatMap((group) =>
+            group.readers.map(({ layer, weight }) => {
+              const parameter = model.parameters.get(weight);
+              const count = parameter?.shape.reduce((product, size) => product * size, 1) ?? 0;
+              return {
+                layer,
+                parameter: weight,
+                scheme: `${ruleOf(group, settings)}, into ${group.site.kind}`,
+                bytesBefore: parameter === undefined ? 0 : storedBytes(parameter.storage),
+                bytesAfter: 4 * count,
+              };
+            }),
+          ),
+        };
+      },
+      observe(region, model) {
+        all ??= findGroups(model, settings);
+        const observations: Observation[] = [];
+        if (isDataFree(settings)) return observations;
+        for (const group of all) {
+          if (!nodesOf(group).every((node) => region.nodes.has(node))) continue;
+          const observer = observers(model.graph, group.readers[0].node).input(groupName(group));
+          const known = groupStatistics(group, observer, settings.sampleRows);
+          statistics.set(group.value, known);
+          observations.push({
+            node: group.value,
+            observe: async (value) => known.observe(Float32Array.from(await value.data()), value.shape),
+          });
+        }
+        return observations;
+      },
+      async rewrite(region, editor) {
+        all ??= findGroups(editor.model, settings);
+        const original = editor.model;
+        const here = all.filter((group) => nodesOf(group).every((node) => region.nodes.has(node)));
+        const chains = here.filter((group) => !isSmooth(group));
+        const chosen: Chosen[] = [
+          ...(settings.chains === 'cross-layer'
+            ? await crossLayer(editor, chains)
+            : await inputWeight(editor, chains)),
+        ];
+        // Later layers first: a group's readers then have the rows they keep when its own scale is chosen.
+        for (const group of here.filter(isSmooth).reverse()) {
+          editor.signal.throwIfAborted();
+          const one = await chooseSmooth(editor, group);
+          await applyScale(editor, one);
+          chosen.push(one);
+          await nextTask();
+        }
+        for (const group of here) {
+          const one = chosen.find((candidate) => candidate.group === group);
+          if (one !== undefined) await finishGroup(original, editor, one);
+        }
+      },
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** Name of the modifier in recipes and reports. */
+export const modifierName = '@tamp/equalization';

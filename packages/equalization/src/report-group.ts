@@ -1,0 +1,113 @@
+import { type Model, type ModelEditor, readParameter, storedBytes } from '@tamp/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { EqualizedGroup } from './equalized-group.js';
+import type { Group } from './groups/group.js';
+import { modifierName } from './modifier-name.js';
+import type { GroupStatistics } from './observe/group-statistics.js';
+import { scaleShape } from './rewrite/insert-mul.js';
+import { scaledRange } from './scales/channel-range.js';
+import type { Quantization } from './settings.js';
+import { decibels, outputNoise } from './simulate/int8-noise.js';
+
+/** What {@link reportGroup} reports on. */
+export interface GroupToReport {
+  readonly original: Model;
+  readonly editor: ModelEditor;
+  readonly group: Group;
+  readonly equalized: EqualizedGroup;
+  readonly statistics: GroupStatistics | undefined;
+  readonly quantization: Quantization;
+}
+
+async function weightOf(
+  model: Model,
+  name: string,
+): Promise<{ values: Float32Array; shape: number[]; bytes: number }> {
+  const parameter = model.parameters.get(name);
+  if (parameter === undefined) return { values: new Float32Array(), shape: [0], bytes: 0 };
+  return {
+    values: await readParameter(parameter),
+    shape: [...parameter.shape],
+    bytes: storedBytes(parameter.storage),
+  };
+}
+
+function extent(values: Float32Array): { min: number; max: number } {
+  let min = Infinity;
+  let max = -Infinity;
+  for (const value of values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { min, max };
+}
+
+/** Signal-to-noise of a layer's output under int8 before and after, on the sample. */
+async function noiseFigures(
+  { group, equalized, statistics, quantization }: GroupToReport,
+  node: Group['readers'][number]['node'],
+  before: tf.Tensor,
+  after: tf.Tensor,
+): Promise<Record<string, number>> {
+  if (statistics === undefined || statistics.sample.count === 0) return {};
+  const { channelOf } = group;
+  const x = tf.tensor(statistics.sample.rows(), [statistics.sample.count, ...statistics.rowShape()]);
+  const scaled = tf.tidy(() =>
+    tf.mul(
+      x,
+      tf.tensor(
+        Float32Array.from(channelOf, (channel) => equalized.scale[channel]),
+        [...scaleShape(group)],
+      ),
+    ),
+  );
+  try {
+    const plain = decibels(await outputNoise(node, x, before, quantization));
+    const balanced = decibels(await outputNoise(node, scaled, after, quantization));
+    if (plain === undefined || balanced === undefined) return {};
+    return { snrDbBefore: plain, snrDb: balanced, snrDbGain: balanced - plain };
+  } finally {
+    tf.dispose([x, scaled]);
+  }
+}
+
+/** Reports ranges before and after and the signal-to-noise gained for each layer of a group. */
+export async function reportGroup(entry: GroupToReport): Promise<void> {
+  const { original, editor, group, equalized } = entry;
+  const { range, scale, alpha, rule, site } = equalized;
+  const inputs: Record<string, number> = {};
+  if (range.min.length > 0) {
+    const before = scaledRange(range, new Float32Array(scale.length).fill(1));
+    const after = scaledRange(range, scale);
+    inputs.inputMinBefore = before.min;
+    inputs.inputMaxBefore = before.max;
+    inputs.inputMin = after.min;
+    inputs.inputMax = after.max;
+  }
+  for (const { layer, weight, node } of group.readers) {
+    const before = await weightOf(original, weight);
+    const after = await weightOf(editor.model, weight);
+    const tensors = [before, after].map(({ values, shape }) => tf.tensor(values, shape));
+    const weights = { before: extent(before.values), after: extent(after.values) };
+    try {
+      editor.report({
+        layer,
+        parameter: weight,
+        modifier: modifierName,
+        scheme: `${rule}${alpha === undefined ? '' : ` α ${alpha.toFixed(2)}`}, into ${site}`,
+        bytesBefore: before.bytes,
+        bytesAfter: after.bytes,
+        figures: {
+          ...inputs,
+          weightMinBefore: weights.before.min,
+          weightMaxBefore: weights.before.max,
+          weightMin: weights.after.min,
+          weightMax: weights.after.max,
+          ...(await noiseFigures(entry, node, tensors[0], tensors[1])),
+        },
+      });
+    } finally {
+      tf.dispose(tensors);
+    }
+  }
+}

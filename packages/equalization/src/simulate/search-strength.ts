@@ -1,0 +1,66 @@
+import type { OperatorNode } from '@tamp/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { smoothScale } from '../scales/smooth-scale.js';
+import type { Quantization } from '../settings.js';
+import { outputNoise } from './int8-noise.js';
+
+/** Strengths that the search tries: 0 to 1 in steps of 0.05. */
+const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
+
+/** A layer of a group with its weight. */
+export interface WeightedReader {
+  readonly node: OperatorNode;
+  readonly weight: tf.Tensor;
+}
+
+/** What {@link searchStrength} works on. */
+export interface StrengthSearch {
+  /** Largest magnitude of each channel of the value, and of its columns in all readers. */
+  readonly inputMagnitude: Float32Array;
+  readonly weightMagnitude: Float32Array;
+  /** Sample of the value, [rows, …]. */
+  readonly sample: tf.Tensor;
+  readonly readers: readonly WeightedReader[];
+  readonly quantization: Quantization;
+  /** The factor of the value's columns as a tensor that broadcasts over the sample, and for a reader's weight. */
+  inputFactor(scale: Float32Array): tf.Tensor;
+  weightFactor(scale: Float32Array, reader: WeightedReader): tf.Tensor;
+  readonly signal: AbortSignal;
+}
+
+/** Sum over the readers of noise relative to signal, with the value scaled. */
+async function relativeNoise(search: StrengthSearch, scale: Float32Array): Promise<number> {
+  let total = 0;
+  for (const reader of search.readers) {
+    const [x, weight] = tf.tidy(() => [
+      tf.mul(search.sample, search.inputFactor(scale)),
+      tf.mul(reader.weight, search.weightFactor(scale, reader)),
+    ]);
+    const { signal, noise } = await outputNoise(reader.node, x, weight, search.quantization);
+    tf.dispose([x, weight]);
+    if (signal > 0) total += noise / signal;
+  }
+  return total;
+}
+
+/**
+ * The strength of SmoothQuant's rule with which int8 makes the smallest error in the readers' outputs on the sample,
+ * and its scale. Doing nothing is among the candidates: then there is no strength and every scale is 1.
+ */
+export async function searchStrength(
+  search: StrengthSearch,
+): Promise<{ readonly alpha?: number; readonly scale: Float32Array }> {
+  let best: { readonly alpha?: number; readonly scale: Float32Array } = {
+    scale: new Float32Array(search.inputMagnitude.length).fill(1),
+  };
+  let smallest = await relativeNoise(search, best.scale);
+  for (const alpha of strengths) {
+    search.signal.throwIfAborted();
+    const scale = smoothScale(search.inputMagnitude, search.weightMagnitude, alpha);
+    const noise = await relativeNoise(search, scale);
+    if (noise >= smallest) continue;
+    smallest = noise;
+    best = { alpha, scale };
+  }
+  return best;
+}
