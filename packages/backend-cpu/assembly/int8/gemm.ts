@@ -2,7 +2,7 @@ import { CHANNELS, PANEL_HEADER, panelBytes } from './pack';
 import { ROW_PARAMS_BYTES, RowParams } from './quantize';
 import { tile16Rows1, tile16Rows4, tile7Rows1, tile7Rows2 } from './tiles';
 
-/** Stands for absent zero points and an absent bias. */
+/** Stands for an absent bias. */
 const ZEROS: usize = memory.data(64, 16);
 
 /** The argument block of {@link gemmInt8}. */
@@ -40,17 +40,14 @@ function finishRow(g: GemmInt8, row: i32, sums: usize, n0: i32, c: usize): void 
   const params = changetype<RowParams>(g.params + <usize>row * ROW_PARAMS_BYTES),
     offset = <usize>n0 << 2,
     scales = g.scales + offset,
-    zeros = g.zeros ? g.zeros + offset : ZEROS,
     bias = g.bias ? g.bias + offset : ZEROS,
     scale = f32x4.splat(params.scale),
     zx = i32x4.splat(params.zero),
     // Σxq − k·zx: what each step of the weight's zero point takes off.
     perZero = i32x4.splat(params.sum - g.k * params.zero);
   for (let i: usize = 0; i < 64; i += 16) {
-    const exact = i32x4.sub(
-      i32x4.sub(v128.load(c + i), i32x4.mul(zx, v128.load(sums + i))),
-      i32x4.mul(perZero, v128.load(zeros + i)),
-    );
+    let exact = i32x4.sub(v128.load(c + i), i32x4.mul(zx, v128.load(sums + i)));
+    if (g.zeros) exact = i32x4.sub(exact, i32x4.mul(perZero, v128.load(g.zeros + offset + i)));
     v128.store(
       c + i,
       f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(exact), f32x4.mul(scale, v128.load(scales + i))), v128.load(bias + i)),
