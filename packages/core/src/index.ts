@@ -119,6 +119,12 @@ export type { ObservedParams, ObservedRange, Observer, ObserverOptions } from '.
 export { perTokenObserver } from './observers/per-token-observer.js';
 export type { RangeObserverOptions } from './observers/range-observer.js';
 export { type ObserverState, restoreObserver } from './observers/restore-observer.js';
+export {
+  type SecondMoments,
+  type SecondMomentsObserver,
+  secondMomentsBytes,
+  secondMomentsObserver,
+} from './observers/second-moments.js';
 export { asTensor, isTensor, type Operand, type Operator, rejectInputs } from './operators/operator.js';
 export { createOperatorRegistry, type OperatorRegistry, operators } from './operators/registry.js';
 export {

@@ -6,13 +6,14 @@ import {
   type Modifier,
   type ModifierDefinition,
   nextTask,
+  type SecondMoments,
+  type SecondMomentsObserver,
   storedBytes,
   TampError,
 } from '@tamp/core';
 import { type ChosenLayer, checkDense, chooseLayers } from './choose-layers.js';
 import { describeLoss } from './describe-loss.js';
 import type { DampedFactor } from './factor/damped-factor.js';
-import type { Hessian, HessianAccumulator } from './hessian/hessian.js';
 import { inputKey, observeInputs } from './hessian/layer-inputs.js';
 import { factorFor, quantizeLayer } from './quantize/quantize-layer.js';
 import { type GptqSettings, settingsSchema } from './settings.js';
@@ -22,7 +23,7 @@ const name = '@tamp/gptq';
 
 async function rewriteLayer(
   layer: ChosenLayer,
-  hessian: Hessian,
+  hessian: SecondMoments,
   factor: DampedFactor,
   editor: ModelEditor,
   settings: GptqSettings,
@@ -61,7 +62,7 @@ function create(settings: GptqSettings): Modifier {
   // Chosen when the first region comes: patterns speak of the model as the modifiers before left it, and later
   // regions would miss what this one has rewritten.
   let chosen: readonly ChosenLayer[] | undefined;
-  let accumulators: ReadonlyMap<string, HessianAccumulator> = new Map();
+  let accumulators: ReadonlyMap<string, SecondMomentsObserver> = new Map();
   return {
     needs: 'calibration',
     plan(model) {

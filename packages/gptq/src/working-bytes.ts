@@ -1,6 +1,5 @@
-import { matrixShape } from '@tamp/core';
+import { matrixShape, secondMomentsBytes } from '@tamp/core';
 import type { ChosenLayer } from './choose-layers.js';
-import { accumulatorBytes } from './hessian/hessian.js';
 import { inputKey } from './hessian/layer-inputs.js';
 
 /** The block of the model that a layer lies in, as far as its name tells: `model.layers.3` of `model.layers.3.mlp`. */
@@ -19,7 +18,7 @@ export function workingBytes(layers: readonly ChosenLayer[]): number {
     const { rows, columns } = matrixShape(layer.parameter.shape);
     const block = blockOf(layer.layer);
     const inputs = hessians.get(block) ?? new Map<string, number>();
-    hessians.set(block, inputs.set(inputKey(layer), accumulatorBytes(columns)));
+    hessians.set(block, inputs.set(inputKey(layer), secondMomentsBytes(columns)));
     widest = Math.max(widest, 4 * (2 * columns * columns + 4 * rows * columns));
   }
   const sums = [...hessians.values()].map((inputs) => [...inputs.values()].reduce((a, b) => a + b, 0));

@@ -1,11 +1,17 @@
-import { type AffineScheme, dequantizeWeight, quantizeWeight, Random } from '@tamp/core';
+import {
+  type AffineScheme,
+  dequantizeWeight,
+  quantizeWeight,
+  Random,
+  type SecondMoments,
+  secondMomentsObserver,
+} from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ColumnOrder, columnOrder } from '../src/factor/column-order.js';
 import { dampedFactor } from '../src/factor/damped-factor.js';
 import { factorize } from '../src/factor/factorize.js';
-import { createHessianAccumulator, type Hessian } from '../src/hessian/hessian.js';
 import { gptqWeight } from '../src/quantize/gptq-weight.js';
 import { outputEnergyLost } from '../src/quantize/output-loss.js';
 import { correlatedInputs, outputError, secondMoments } from './correlated-inputs.js';
@@ -16,8 +22,8 @@ const weight = new Random(1).fillNormal(new Float32Array(rows * columns));
 const x = correlatedInputs(samples, columns, 2);
 const signal = new AbortController().signal;
 
-async function hessianOf(inputs: Float32Array, width: number): Promise<Hessian> {
-  const accumulator = createHessianAccumulator(width, 'layer');
+async function hessianOf(inputs: Float32Array, width: number): Promise<SecondMoments> {
+  const accumulator = secondMomentsObserver(width, 'layer');
   await accumulator.add(inputs);
   return accumulator.finish();
 }
@@ -70,7 +76,7 @@ describe('the Hessian', () => {
     const [wide, count] = [520, 30];
     const inputs = correlatedInputs(count, wide, 9);
     const whole = await hessianOf(inputs, wide);
-    const accumulator = createHessianAccumulator(wide, 'layer');
+    const accumulator = secondMomentsObserver(wide, 'layer');
     for (const [from, to] of [
       [0, 7],
       [7, 8],
@@ -94,7 +100,7 @@ describe('the Hessian', () => {
   });
 
   test('refuses NaN, naming the layer', async () => {
-    const accumulator = createHessianAccumulator(2, 'model.layers.0.mlp.up_proj');
+    const accumulator = secondMomentsObserver(2, 'model.layers.0.mlp.up_proj');
     await expect(accumulator.add(Float32Array.of(1, Number.NaN))).rejects.toThrow(
       'model.layers.0.mlp.up_proj: its input holds NaN or infinity on the calibration data',
     );
@@ -117,7 +123,7 @@ describe('gptqWeight', () => {
     const scheme: AffineScheme = { bits: 3, symmetric: false, granularity: { kind: 'channel' } };
     const values = new Float32Array(columns * columns);
     for (let i = 0; i < columns; i++) values[i * columns + i] = 2;
-    const hessian: Hessian = { columns, values, rows: 1 };
+    const hessian: SecondMoments = { columns, values, rows: 1 };
     const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', columns), 0.01, 'layer');
     const quantized = await gptqWeight(weight, rows, scheme, factor, {
       order: 'static',

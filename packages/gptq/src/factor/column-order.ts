@@ -1,4 +1,4 @@
-import type { Hessian } from '../hessian/hessian.js';
+import type { SecondMoments } from '@tamp/core';
 
 /**
  * In which order columns are rounded. Those rounded early have the most others left to make up for their error, so
@@ -11,7 +11,7 @@ import type { Hessian } from '../hessian/hessian.js';
 export type ColumnOrder = 'none' | 'static' | 'group';
 
 /** Columns in the order of their turn. `groupSize` is that of the scheme, or the width where there are no groups. */
-export function columnOrder(hessian: Hessian, order: ColumnOrder, groupSize: number): Int32Array {
+export function columnOrder(hessian: SecondMoments, order: ColumnOrder, groupSize: number): Int32Array {
   const { columns, values } = hessian;
   const natural = Int32Array.from({ length: columns }, (_, i) => i);
   if (order === 'none') return natural;

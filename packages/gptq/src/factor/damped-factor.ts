@@ -1,5 +1,4 @@
-import { TampError } from '@tamp/core';
-import type { Hessian } from '../hessian/hessian.js';
+import { type SecondMoments, TampError } from '@tamp/core';
 import { factorize } from './factorize.js';
 
 /** A Hessian in factored form, its columns in the order of their turn. */
@@ -22,7 +21,7 @@ const mostAttempts = 6;
 const smallestDamping = 1e-4;
 
 /** Mean of the diagonal over columns that saw any input; 1 when none did. */
-function meanPower({ columns, values }: Hessian): number {
+function meanPower({ columns, values }: SecondMoments): number {
   let sum = 0;
   let live = 0;
   for (let i = 0; i < columns; i++) {
@@ -34,7 +33,7 @@ function meanPower({ columns, values }: Hessian): number {
   return live === 0 ? 1 : sum / live;
 }
 
-function permuted({ columns, values }: Hessian, order: Int32Array, added: number): Float32Array {
+function permuted({ columns, values }: SecondMoments, order: Int32Array, added: number): Float32Array {
   const a = new Float32Array(columns * columns);
   for (let i = 0; i < columns; i++) {
     for (let j = i; j < columns; j++) {
@@ -54,7 +53,7 @@ function permuted({ columns, values }: Hessian, order: Int32Array, added: number
  * again; the result says which it became. Rejects with a `TampError` (`data`) when no reasonable damping does.
  */
 export async function dampedFactor(
-  hessian: Hessian,
+  hessian: SecondMoments,
   order: Int32Array,
   damping: number,
   layer: string,

@@ -1,7 +1,6 @@
-import { matrixShape, type Observation } from '@tamp/core';
+import { matrixShape, type Observation, type SecondMomentsObserver, secondMomentsObserver } from '@tamp/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { ChosenLayer } from '../choose-layers.js';
-import { createHessianAccumulator, type HessianAccumulator } from './hessian.js';
 import { im2col } from './im2col.js';
 
 function numberOf(layer: ChosenLayer, attribute: string): number {
@@ -34,16 +33,16 @@ export function inputKey(layer: ChosenLayer): string {
 
 /** One accumulator for each input that layers share, by {@link inputKey}, and the observations that fill them. */
 export function observeInputs(layers: readonly ChosenLayer[]): {
-  readonly accumulators: ReadonlyMap<string, HessianAccumulator>;
+  readonly accumulators: ReadonlyMap<string, SecondMomentsObserver>;
   readonly observations: readonly Observation[];
 } {
-  const accumulators = new Map<string, HessianAccumulator>();
+  const accumulators = new Map<string, SecondMomentsObserver>();
   const observations: Observation[] = [];
   for (const layer of layers) {
     const key = inputKey(layer);
     if (accumulators.has(key)) continue;
     const { columns } = matrixShape(layer.parameter.shape);
-    const accumulator = createHessianAccumulator(columns, layer.layer);
+    const accumulator = secondMomentsObserver(columns, layer.layer);
     accumulators.set(key, accumulator);
     observations.push({
       node: layer.node.inputs[0],

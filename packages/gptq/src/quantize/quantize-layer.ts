@@ -5,13 +5,13 @@ import {
   matrixShape,
   type Parameter,
   readParameter,
+  type SecondMoments,
   type WeightError,
   weightError,
 } from '@tamp/core';
 import type { ChosenLayer } from '../choose-layers.js';
 import { columnOrder } from '../factor/column-order.js';
 import { type DampedFactor, dampedFactor } from '../factor/damped-factor.js';
-import type { Hessian } from '../hessian/hessian.js';
 import type { GptqSettings } from '../settings.js';
 import { gptqWeight } from './gptq-weight.js';
 import { outputEnergyLost } from './output-loss.js';
@@ -27,7 +27,7 @@ export interface QuantizedLayer {
 /** The factor of a Hessian for a layer's order of columns. */
 export function factorFor(
   { layer, scheme }: Pick<ChosenLayer, 'layer' | 'scheme'>,
-  hessian: Hessian,
+  hessian: SecondMoments,
   settings: GptqSettings,
 ): Promise<DampedFactor> {
   const groupSize = hessian.columns / groupsPerRow(scheme, hessian.columns);
@@ -38,7 +38,7 @@ export function factorFor(
 export async function quantizeLayer(
   { layer, scheme }: Pick<ChosenLayer, 'layer' | 'scheme'>,
   parameter: Parameter,
-  hessian: Hessian,
+  hessian: SecondMoments,
   factor: DampedFactor,
   settings: GptqSettings,
   signal: AbortSignal,

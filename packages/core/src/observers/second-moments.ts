@@ -1,8 +1,11 @@
-import { TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { TampError } from '../errors/tamp-error.js';
 
-/** Second moments of a layer's inputs: H = XᵀX / rows, the Hessian of the layer's squared output error. */
-export interface Hessian {
+/**
+ * Second moments of a layer's inputs: XᵀX / rows. This is also the Hessian of the layer's squared output error, up to a
+ * factor of 2.
+ */
+export interface SecondMoments {
   /** Width of the input. */
   readonly columns: number;
   /** [columns, columns], row-major; only elements on and above the diagonal are filled. */
@@ -11,13 +14,13 @@ export interface Hessian {
   readonly rows: number;
 }
 
-/** Gathers a {@link Hessian} while data flows. Holds no tensors between calls. */
-export interface HessianAccumulator {
+/** Gathers {@link SecondMoments} while data flows. Holds no tensors between calls. */
+export interface SecondMomentsObserver {
   readonly columns: number;
   /** Adds rows of the layer's input, row-major; rejects with a `TampError` (`data`) for NaN and infinities. */
   add(rows: Float32Array): Promise<void>;
-  /** The Hessian of all rows added so far; nothing can be added afterwards. */
-  finish(): Promise<Hessian>;
+  /** The moments of all rows added so far; nothing can be added afterwards. */
+  finish(): Promise<SecondMoments>;
 }
 
 /** Rows are gathered up to this many numbers before they are multiplied. */
@@ -64,13 +67,13 @@ function bufferedRows(columns: number): number {
   return Math.max(1, Math.min(mostBufferedRows, Math.floor(bufferedNumbers / columns)));
 }
 
-/** Bytes that an accumulator holds. */
-export function accumulatorBytes(columns: number): number {
+/** Bytes that an observer of inputs `columns` wide holds. */
+export function secondMomentsBytes(columns: number): number {
   return 4 * columns * (columns + bufferedRows(columns));
 }
 
-/** An accumulator for inputs `columns` wide; `layer` names the layer in errors. */
-export function createHessianAccumulator(columns: number, layer: string): HessianAccumulator {
+/** Observes inputs `columns` wide; `layer` names the layer in errors. */
+export function secondMomentsObserver(columns: number, layer: string): SecondMomentsObserver {
   const sums = new Float32Array(columns * columns);
   const capacity = bufferedRows(columns);
   let buffer = new Float32Array(0);
