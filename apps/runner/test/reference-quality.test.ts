@@ -17,6 +17,8 @@ const recipes = [
 const calibrated = [
   { recipe: 'gptq-w4a16', reference: 'gptq-w4a16-g64' },
   { recipe: 'gptq-w3a16', reference: 'gptq-w3a16-g64' },
+  // It has no AWQ: what rounding alone reaches there.
+  { recipe: 'awq-w4a16', reference: 'rtn-w4a16-g64' },
 ];
 const mostMemory = 500_000_000;
 
@@ -102,7 +104,9 @@ describe('the example recipes that calibrate end below the perplexity of LLM Com
       const { evaluation, peakMemoryBytes, layers } = JSON.parse(stdout);
       expect(evaluation.after.perplexity).toBeLessThan(references[reference].perplexity_after);
       expect(peakMemoryBytes).toBeLessThan(mostMemory);
-      for (const { note } of layers) expect(note).toMatch(/^loses .*% of its output's energy/);
+      for (const { note, modifier } of layers) {
+        if (modifier === '@tamp/gptq') expect(note).toMatch(/^loses .*% of its output's energy/);
+      }
     },
     240_000,
   );
