@@ -1,9 +1,13 @@
 import { TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { attentionKernel } from './kernels/attention.js';
 import { dequantizeWeightKernel, gatherRowsKernel } from './kernels/dequantize-rows.js';
 import { groupwiseLinearKernel } from './kernels/groupwise-linear.js';
 import { int8LinearKernel } from './kernels/int8-linear.js';
 import { packWeightsKernel } from './kernels/pack-weights.js';
+import { rmsNormKernel } from './kernels/rms-norm.js';
+import { rotaryEmbeddingKernel } from './kernels/rotary-embedding.js';
+import { swiGluKernel } from './kernels/swiglu.js';
 import { backendName } from './program/kernel-call.js';
 import { type IntegerDot, supportedIntegerDot } from './wgsl/integer-dot.js';
 
@@ -46,6 +50,10 @@ export function registerWebGpuKernels(options: WebGpuKernelOptions = {}): WebGpu
     groupwiseLinearKernel(),
     gatherRowsKernel(),
     dequantizeWeightKernel(),
+    rmsNormKernel(),
+    swiGluKernel(),
+    rotaryEmbeddingKernel(),
+    attentionKernel(),
   ];
   for (const config of kernels) {
     if (tf.getKernel(config.kernelName, backendName) !== undefined) {

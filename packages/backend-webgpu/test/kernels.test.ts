@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { registerWebGpuKernels } from '../src/index.js';
+import { fusedChecks } from './body/fused-checks.js';
 import { quantizedChecks } from './body/quantized-checks.js';
 import { integerChecks } from './body/webgpu-integer-checks.js';
 import { webGpuInNode } from './driver/node-webgpu.js';
@@ -14,7 +15,7 @@ describe('tamp-cpu', () => {
     await registerCpuBackend();
   });
   afterAll(() => tf.removeBackend('tamp-cpu'));
-  for (const check of quantizedChecks) it(check.name, () => check.run('tamp-cpu'));
+  for (const check of [...quantizedChecks, ...fusedChecks]) it(check.name, () => check.run('tamp-cpu'));
 });
 
 describe.skipIf('missing' in webgpu)(
@@ -24,7 +25,7 @@ describe.skipIf('missing' in webgpu)(
       registerWebGpuKernels();
     });
     for (const check of integerChecks()) it(check.name, () => check.run('webgpu'));
-    for (const check of quantizedChecks) it(check.name, () => check.run('webgpu'));
+    for (const check of [...quantizedChecks, ...fusedChecks]) it(check.name, () => check.run('webgpu'));
 
     it('the same without dot4I8Packed', async () => {
       registerWebGpuKernels({ integerDot: 'unpacked' });

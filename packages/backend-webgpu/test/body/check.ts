@@ -10,13 +10,35 @@ export interface Check {
 /** tfjs's own CPU backend, with core's plain TypeScript kernels. */
 export const referenceBackend = 'cpu';
 
+/** The backend's device, where it has one. */
+function deviceOf(): GPUDevice | undefined {
+  const backend: unknown = tf.backend();
+  return typeof backend === 'object' && backend !== null && 'device' in backend
+    ? (backend.device as GPUDevice)
+    : undefined;
+}
+
+/** Throws what WebGPU finds wrong in `work`: by itself it would only give zeros. */
+async function withoutGpuErrors<T>(work: () => Promise<T>): Promise<T> {
+  const device = deviceOf();
+  device?.pushErrorScope('validation');
+  const [outcome] = await Promise.allSettled([work()]);
+  const error = await device?.popErrorScope();
+  if (error) throw new Error(error.message);
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
+}
+
 /** The values that `compute` gives on a backend; no tensor may be left. */
 export async function valuesOn(backend: string, compute: () => tf.Tensor): Promise<Float32Array> {
   await tf.setBackend(backend);
   const before = tf.memory().numTensors;
-  const result = tf.tidy(compute);
-  const values = Float32Array.from(await result.data());
-  result.dispose();
+  const values = await withoutGpuErrors(async () => {
+    const result = tf.tidy(compute);
+    const read = Float32Array.from(await result.data());
+    result.dispose();
+    return read;
+  });
   const left = tf.memory().numTensors - before;
   if (left !== 0) throw new Error(`${backend} leaves ${left} tensors`);
   return values;

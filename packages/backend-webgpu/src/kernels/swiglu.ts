@@ -1,0 +1,40 @@
+import { TampError } from '@tamp/core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { defineKernel } from '../program/kernel-call.js';
+
+const threads = 64;
+
+/** `TampSwiGlu`. */
+export function swiGluKernel(): tf.KernelConfig {
+  return defineKernel('TampSwiGlu', (call) => {
+    const gate = call.input('gate');
+    const up = call.input('up');
+    if (gate.shape.join() !== up.shape.join()) {
+      throw new TampError(`swiglu: gate is [${gate.shape.join(', ')}], up [${up.shape.join(', ')}]`, {
+        code: 'unsupported',
+        remedy: 'Give both the same shape.',
+      });
+    }
+    const size = gate.shape.reduce((a, b) => a * b, 1);
+    return call.run({
+      key: 'swiglu',
+      inputs: [
+        { name: 'gate', tensor: gate },
+        { name: 'up', tensor: up },
+      ],
+      uniforms: [{ name: 'elements', type: 'int32', value: size }],
+      output: { shape: gate.shape, dtype: 'float32' },
+      workgroupSize: threads,
+      workgroups: Math.ceil(size / threads),
+      code: `
+fn main(index : i32) {
+  if (index >= uniforms.elements) { return; }
+  // Of a value of large magnitude the exponential would overflow, and WGSL leaves infinities open.
+  let decay = exp(-abs(gate[index]));
+  let sigmoid = select(decay, 1.0, gate[index] >= 0.0) / (1.0 + decay);
+  result[index] = gate[index] * sigmoid * up[index];
+}
+`,
+    });
+  });
+}
