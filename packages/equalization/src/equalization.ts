@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { EqualizationRule, EqualizedGroup } from './equalized-group.js';
 import { findGroups } from './groups/find-groups.js';
 import { type Group, groupName, isSmooth } from './groups/group.js';
+import { modifierName } from './modifier-name.js';
 import { type GroupStatistics, groupStatistics } from './observe/group-statistics.js';
 import type { ObserversOf } from './observers-config.js';
 import { reportGroup } from './report-group.js';
@@ -219,7 +220,12 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
     return chosen;
   };
 
-  const finishGroup = async (original: Model, editor: ModelEditor, chosen: Chosen): Promise<void> => {
+  const finishGroup = async (
+    original: Model,
+    editor: ModelEditor,
+    chosen: Chosen,
+    rowFactors: ReadonlyMap<string, Float32Array>,
+  ): Promise<void> => {
     const { group, scale, alpha } = chosen;
     const rule = ruleOf(group, settings);
     const range = rangeOf(group);
@@ -245,6 +251,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       equalized: entry,
       statistics: statistics.get(group.value),
       quantization: settings.quantization,
+      rowFactors,
     });
   };
 
@@ -303,9 +310,32 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
           chosen.push(one);
           await nextTask();
         }
+        const rowFactors = new Map(
+          chosen.flatMap(({ group: { site }, scale }) =>
+            'weight' in site ? [[site.weight, scale] as const] : [],
+          ),
+        );
         for (const group of here) {
           const one = chosen.find((candidate) => candidate.group === group);
-          if (one !== undefined) await finishGroup(original, editor, one);
+          if (one !== undefined) await finishGroup(original, editor, one, rowFactors);
+        }
+      },
+      async finish(editor) {
+        for (const group of all ?? []) {
+          if (done.some(({ value }) => value === group.value)) continue;
+          for (const { layer, weight } of group.readers) {
+            const parameter = editor.model.parameters.get(weight);
+            const bytes = parameter === undefined ? 0 : storedBytes(parameter.storage);
+            editor.report({
+              layer,
+              parameter: weight,
+              modifier: modifierName,
+              scheme: 'left as it is',
+              bytesBefore: bytes,
+              bytesAfter: bytes,
+              note: "The layer and what its scale goes into lie in different blocks of the pipeline; use pipeline kind 'basic'.",
+            });
+          }
         }
       },
     },

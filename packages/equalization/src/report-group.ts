@@ -5,6 +5,7 @@ import type { Group } from './groups/group.js';
 import { modifierName } from './modifier-name.js';
 import type { GroupStatistics } from './observe/group-statistics.js';
 import { scaleShape } from './rewrite/insert-mul.js';
+import { reciprocals } from './rewrite/scale-weight.js';
 import { scaledRange } from './scales/channel-range.js';
 import type { Quantization } from './settings.js';
 import { decibels, outputNoise } from './simulate/int8-noise.js';
@@ -17,6 +18,8 @@ export interface GroupToReport {
   readonly equalized: EqualizedGroup;
   readonly statistics: GroupStatistics | undefined;
   readonly quantization: Quantization;
+  /** The factor that the rows of a weight were given besides, by the weight's name. */
+  readonly rowFactors: ReadonlyMap<string, Float32Array>;
 }
 
 async function weightOf(
@@ -42,13 +45,25 @@ function extent(values: Float32Array): { min: number; max: number } {
   return { min, max };
 }
 
-/** Signal-to-noise of a layer's output under int8 before and after, on the sample. */
+/** What brings a layer's output back to the units it had before its rows were scaled. */
+function outputFactor(
+  { rowFactors, group }: GroupToReport,
+  { weight }: Group['readers'][number],
+): tf.Tensor | undefined {
+  const rows = rowFactors.get(weight);
+  if (rows === undefined) return undefined;
+  return tf.tensor(reciprocals(rows), group.axis === -1 ? [rows.length] : [rows.length, 1, 1]);
+}
+
+/** Signal-to-noise of a layer's output under int8 before and after, on the sample and in the units of before. */
 async function noiseFigures(
-  { group, equalized, statistics, quantization }: GroupToReport,
-  node: Group['readers'][number]['node'],
+  entry: GroupToReport,
+  reader: Group['readers'][number],
   before: tf.Tensor,
   after: tf.Tensor,
 ): Promise<Record<string, number>> {
+  const { group, equalized, statistics, quantization } = entry;
+  const { node } = reader;
   if (statistics === undefined || statistics.sample.count === 0) return {};
   const { channelOf } = group;
   const x = tf.tensor(statistics.sample.rows(), [statistics.sample.count, ...statistics.rowShape()]);
@@ -61,13 +76,14 @@ async function noiseFigures(
       ),
     ),
   );
+  const factor = outputFactor(entry, reader);
   try {
     const plain = decibels(await outputNoise(node, x, before, quantization));
-    const balanced = decibels(await outputNoise(node, scaled, after, quantization));
+    const balanced = decibels(await outputNoise(node, scaled, after, quantization, factor));
     if (plain === undefined || balanced === undefined) return {};
     return { snrDbBefore: plain, snrDb: balanced, snrDbGain: balanced - plain };
   } finally {
-    tf.dispose([x, scaled]);
+    tf.dispose(factor === undefined ? [x, scaled] : [x, scaled, factor]);
   }
 }
 
@@ -84,7 +100,8 @@ export async function reportGroup(entry: GroupToReport): Promise<void> {
     inputs.inputMin = after.min;
     inputs.inputMax = after.max;
   }
-  for (const { layer, weight, node } of group.readers) {
+  for (const reader of group.readers) {
+    const { layer, weight } = reader;
     const before = await weightOf(original, weight);
     const after = await weightOf(editor.model, weight);
     const tensors = [before, after].map(({ values, shape }) => tf.tensor(values, shape));
@@ -103,7 +120,7 @@ export async function reportGroup(entry: GroupToReport): Promise<void> {
           weightMaxBefore: weights.before.max,
           weightMin: weights.after.min,
           weightMax: weights.after.max,
-          ...(await noiseFigures(entry, node, tensors[0], tensors[1])),
+          ...(await noiseFigures(entry, reader, tensors[0], tensors[1])),
         },
       });
     } finally {

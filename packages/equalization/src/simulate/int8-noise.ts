@@ -44,20 +44,25 @@ export interface OutputNoise {
   readonly noise: number;
 }
 
-/** Runs a layer without its bias, in float and in int8, on a sample of its input. */
+/**
+ * Runs a layer without its bias, in float and in int8, on a sample of its input. `outputFactor`, which broadcasts over
+ * the output, brings outputs to the units they are compared in.
+ */
 export async function outputNoise(
   node: OperatorNode,
   x: tf.Tensor,
   weight: tf.Tensor,
   quantization: Quantization,
+  outputFactor?: tf.Tensor,
 ): Promise<OutputNoise> {
   const energies = tf.tidy(() => {
     const { run } = operators.get(node.operator);
-    const exact = run([x, weight], node.attributes);
-    const rounded = run(
-      [roundActivation(x, quantization), roundWeight(weight, quantization)],
-      node.attributes,
-    );
+    const outputs = (input: tf.Tensor, of: tf.Tensor): tf.Tensor => {
+      const y = run([input, of], node.attributes);
+      return outputFactor === undefined ? y : tf.mul(y, outputFactor);
+    };
+    const exact = outputs(x, weight);
+    const rounded = outputs(roundActivation(x, quantization), roundWeight(weight, quantization));
     return tf.stack([tf.sum(tf.square(exact)), tf.sum(tf.squaredDifference(exact, rounded))]);
   });
   const [signal, noise] = await energies.data();
