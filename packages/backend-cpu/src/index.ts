@@ -1,3 +1,3 @@
 export type { RuntimeOptions } from './backend/runtime.js';
 export { type CpuBackend, type CpuBackendOptions, registerCpuBackend } from './register.js';
-export { type SimdVariant, supportsRelaxedSimd } from './wasm/simd-variant.js';
+export { type SimdVariant, supportedSimdVariants } from './wasm/simd-variant.js';

@@ -316,3 +316,143 @@ function clear(c: usize): void {
   v128.store(c, f32x4.splat(0));
   v128.store(c, f32x4.splat(0), 16);
 }
+
+/** acc + four products in each lane: levels of at most seven bits, so exact wherever relaxed SIMD is. */
+// @ts-ignore: decorator
+@inline
+function dotAdd(acc: v128, levels: v128, activations: v128): v128 {
+  return i32x4.relaxed_dot_i8x16_i7x16_add_s(activations, levels, acc);
+}
+
+/** Σa of a block. */
+// @ts-ignore: decorator
+@inline
+function blockSum(params: usize): v128 {
+  return i32x4.splat(<i32>load<i16>(params, 4) + <i32>load<i16>(params, 6));
+}
+
+/** {@link rowNibbles} for processors on which {@link dotAdd} is one instruction. */
+export function rowNibblesWide(
+  a: usize, params: usize, b: usize, scales: usize, zeros: usize, blocks: i32, blocksPerGroup: i32, c: usize,
+): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    let f0 = f32x4.splat(0),
+      f1 = f0,
+      left = blocksPerGroup;
+    const mask = nibbleMask(),
+      none = i32x4.splat(0);
+    for (let block = 0; block < blocks; block++) {
+      const scale = v128.load_splat<u32>(params),
+        sum = blockSum(params);
+      // Two sets of sums, to hide the latency.
+      let p0 = i32x4.neg(i32x4.mul(v128.load(zeros), sum)),
+        p1 = i32x4.neg(i32x4.mul(v128.load(zeros, 16), sum)),
+        q0 = none,
+        q1 = none;
+      for (let i = 0; i < 4; i++) {
+        const v = v128.load(b),
+          w = v128.load(b, 16),
+          x = v128.load_splat<u32>(a),
+          y = v128.load_splat<u32>(a, 4);
+        p0 = dotAdd(p0, v128.and(v, mask), x);
+        p1 = dotAdd(p1, v128.and(w, mask), x);
+        q0 = dotAdd(q0, v128.and(i16x8.shr_u(v, 4), mask), y);
+        q1 = dotAdd(q1, v128.and(i16x8.shr_u(w, 4), mask), y);
+        a += 8;
+        b += 32;
+      }
+      const t0 = f32x4.convert_i32x4_s(i32x4.add(p0, q0)),
+        t1 = f32x4.convert_i32x4_s(i32x4.add(p1, q1));
+      f0 = f32x4.add(f0, f32x4.mul(t0, f32x4.mul(v128.load(scales), scale)));
+      f1 = f32x4.add(f1, f32x4.mul(t1, f32x4.mul(v128.load(scales, 16), scale)));
+      params += BLOCK_PARAMS_BYTES;
+      if (--left == 0) {
+        left = blocksPerGroup;
+        scales += 32;
+        zeros += 32;
+      }
+    }
+    v128.store(c, f0);
+    v128.store(c, f1, 16);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addScaledWide(c: usize, acc: v128, scale: v128): void {
+  v128.store(c, f32x4.add(v128.load(c), f32x4.mul(f32x4.convert_i32x4_s(acc), scale)));
+}
+
+/** {@link rows4Bytes} for processors on which {@link dotAdd} is one instruction. */
+export function rows4BytesWide(
+  a: usize, params: usize, paramsRow: usize, b: usize, scales: usize, zeros: usize, blocks: i32, blocksPerGroup: i32,
+  c: usize, ldc: usize,
+): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    const params1 = params + paramsRow,
+      params2 = params1 + paramsRow,
+      params3 = params2 + paramsRow,
+      c1 = c + ldc,
+      c2 = c1 + ldc,
+      c3 = c2 + ldc;
+    clear(c);
+    clear(c1);
+    clear(c2);
+    clear(c3);
+    let left = blocksPerGroup;
+    for (let at: usize = 0, end = <usize>blocks * BLOCK_PARAMS_BYTES; at < end; at += BLOCK_PARAMS_BYTES) {
+      const zero0 = i32x4.neg(v128.load(zeros)),
+        zero1 = i32x4.neg(v128.load(zeros, 16));
+      let sum = blockSum(params + at);
+      let p0 = i32x4.mul(zero0, sum),
+        p1 = i32x4.mul(zero1, sum);
+      sum = blockSum(params1 + at);
+      let q0 = i32x4.mul(zero0, sum),
+        q1 = i32x4.mul(zero1, sum);
+      sum = blockSum(params2 + at);
+      let r0 = i32x4.mul(zero0, sum),
+        r1 = i32x4.mul(zero1, sum);
+      sum = blockSum(params3 + at);
+      let s0 = i32x4.mul(zero0, sum),
+        s1 = i32x4.mul(zero1, sum);
+      let k = 8;
+      do {
+        const w0 = v128.load(b),
+          w1 = v128.load(b, 16);
+        let x = v128.load_splat<u32>(a);
+        p0 = dotAdd(p0, w0, x);
+        p1 = dotAdd(p1, w1, x);
+        x = v128.load_splat<u32>(a, 4);
+        q0 = dotAdd(q0, w0, x);
+        q1 = dotAdd(q1, w1, x);
+        x = v128.load_splat<u32>(a, 8);
+        r0 = dotAdd(r0, w0, x);
+        r1 = dotAdd(r1, w1, x);
+        x = v128.load_splat<u32>(a, 12);
+        s0 = dotAdd(s0, w0, x);
+        s1 = dotAdd(s1, w1, x);
+        a += 16;
+        b += 32;
+      } while (--k);
+      const scale0 = v128.load(scales),
+        scale1 = v128.load(scales, 16);
+      let scale = v128.load_splat<u32>(params + at);
+      addScaledWide(c, p0, f32x4.mul(scale0, scale));
+      addScaledWide(c + 16, p1, f32x4.mul(scale1, scale));
+      scale = v128.load_splat<u32>(params1 + at);
+      addScaledWide(c1, q0, f32x4.mul(scale0, scale));
+      addScaledWide(c1 + 16, q1, f32x4.mul(scale1, scale));
+      scale = v128.load_splat<u32>(params2 + at);
+      addScaledWide(c2, r0, f32x4.mul(scale0, scale));
+      addScaledWide(c2 + 16, r1, f32x4.mul(scale1, scale));
+      scale = v128.load_splat<u32>(params3 + at);
+      addScaledWide(c3, s0, f32x4.mul(scale0, scale));
+      addScaledWide(c3 + 16, s1, f32x4.mul(scale1, scale));
+      if (--left == 0) {
+        left = blocksPerGroup;
+        scales += 32;
+        zeros += 32;
+      }
+    }
+  }
+}

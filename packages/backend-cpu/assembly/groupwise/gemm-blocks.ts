@@ -1,5 +1,5 @@
 import { EDGE_BYTES, finishBlock } from '../gemm/driver-f32';
-import { rowBytes, rowNibbles, rows4Bytes } from './block-tiles';
+import { rowBytes, rowNibbles, rowNibblesWide, rows4Bytes, rows4BytesWide } from './block-tiles';
 import { fillTables, tableBytes } from './group-tables';
 import { CHANNELS, SUPERBLOCK, superblockBytes, UNPACKED_BYTES, unpackSuperblock } from './planes';
 import { BLOCK_PARAMS_BYTES, levelBytes, TILE_ROWS } from './quantize-blocks';
@@ -27,6 +27,8 @@ export class GemmBlocks {
   groupSize: i32;
   rowsPerUnit: i32;
   rowBlocks: i32;
+  /** The 32-bit relaxed dot product is one instruction here. */
+  wide: i32;
 }
 
 /**
@@ -73,8 +75,13 @@ export function gemmBlocks(args: usize, begin: i32, end: i32, scratch: usize): v
         params = g.params + <usize>m * rowParams,
         target = g.out + ((<usize>m * <usize>g.n + <usize>n0) << 2),
         c = inside ? target : scratch;
-      if (count == TILE_ROWS) rows4Bytes(levels, params, rowParams, bytes, tables, zeros, blocks, blocksPerGroup, c, ldc);
-      else if (direct) rowNibbles(levels, params, packed, tables, zeros, blocks, blocksPerGroup, c);
+      if (count == TILE_ROWS) {
+        if (g.wide) rows4BytesWide(levels, params, rowParams, bytes, tables, zeros, blocks, blocksPerGroup, c, ldc);
+        else rows4Bytes(levels, params, rowParams, bytes, tables, zeros, blocks, blocksPerGroup, c, ldc);
+      } else if (direct) {
+        if (g.wide) rowNibblesWide(levels, params, packed, tables, zeros, blocks, blocksPerGroup, c);
+        else rowNibbles(levels, params, packed, tables, zeros, blocks, blocksPerGroup, c);
+      }
       else rowBytes(levels, params, bytes, tables, zeros, blocks, blocksPerGroup, c);
       finishBlock(c, ldc, count, channels, g.bias ? g.bias + (<usize>n0 << 2) : 0, -Infinity, Infinity);
       if (!inside)

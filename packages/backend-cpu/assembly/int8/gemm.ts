@@ -1,6 +1,10 @@
 import { CHANNELS, PANEL_HEADER, panelBytes } from './pack';
 import { ROW_PARAMS_BYTES, RowParams } from './quantize';
-import { tile16Rows1, tile16Rows4, tile7Rows1, tile7Rows2 } from './tiles';
+import { tile16Rows1, tile16Rows4, tile7Rows1, tile7Rows2, tileWideRows1, tileWideRows2 } from './tiles';
+
+/** How the activations lie and what multiplies them: 16-bit levels; 7-bit levels in bytes; 8-bit levels in bytes. */
+const FORM_16: i32 = 0;
+const FORM_7: i32 = 1;
 
 /** Stands for an absent bias. */
 const ZEROS: usize = memory.data(64, 16);
@@ -24,12 +28,12 @@ export class GemmInt8 {
   n: i32;
   k: i32;
   kPadded: i32;
-  /** 1: 7-bit activations in bytes; 2: 8-bit activations in 16 bits. */
-  levelBytes: i32;
+  form: i32;
   rowsPerUnit: i32;
   rowBlocks: i32;
-  /** Leave the integer sums as they are. */
+  /** Leave the integer sums, less `rawShift` times the sums of the weight's levels. */
   raw: i32;
+  rawShift: i32;
 }
 
 /**
@@ -55,6 +59,12 @@ function finishRow(g: GemmInt8, row: i32, sums: usize, n0: i32, c: usize): void 
   }
 }
 
+/** Takes the shift of the stored levels out of one row of a panel's sums. */
+function unshiftRow(shift: i32, sums: usize, c: usize): void {
+  for (let i: usize = 0; i < 64; i += 16)
+    v128.store(c + i, i32x4.sub(v128.load(c + i), i32x4.mul(i32x4.splat(shift), v128.load(sums + i))));
+}
+
 /** Rows [row, row + count) of a panel, into `c` where 16 channels have room. */
 // @ts-ignore: decorator
 @inline
@@ -62,9 +72,14 @@ function tile(g: GemmInt8, a: usize, panel: usize, count: i32, c: usize, ldc: us
   const b = panel + PANEL_HEADER,
     steps = g.kPadded >> 2;
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (g.levelBytes == 1) {
+    if (g.form == FORM_7) {
       if (count == 2) tile7Rows2(a, b, steps, c, ldc);
       else tile7Rows1(a, b, steps, c);
+      return;
+    }
+    if (g.form != FORM_16) {
+      if (count == 2) tileWideRows2(a, b, steps, c, ldc);
+      else tileWideRows1(a, b, steps, c);
       return;
     }
   }
@@ -80,8 +95,8 @@ function tile(g: GemmInt8, a: usize, panel: usize, count: i32, c: usize, ldc: us
 export function gemmInt8(args: usize, begin: i32, end: i32, scratch: usize): void {
   const g = changetype<GemmInt8>(args),
     panels = (g.n + CHANNELS - 1) / CHANNELS,
-    tileRows = g.levelBytes == 1 ? 2 : 4,
-    rowBytes = <usize>g.kPadded * <usize>g.levelBytes,
+    tileRows = g.form == FORM_16 ? 4 : 2,
+    rowBytes = <usize>g.kPadded << (g.form == FORM_16 ? 1 : 0),
     whole = g.m - (g.m % tileRows),
     bytes = panelBytes(g.kPadded);
   for (let unit = begin; unit < end; unit++) {
@@ -101,6 +116,7 @@ export function gemmInt8(args: usize, begin: i32, end: i32, scratch: usize): voi
       for (let i = 0; i < count; i++) {
         const row = c + <usize>i * ldc;
         if (!g.raw) finishRow(g, m + i, panel, n0, row);
+        else if (g.rawShift) unshiftRow(g.rawShift, panel, row);
         if (!inside) memory.copy(target + <usize>i * (<usize>g.n << 2), row, width);
       }
       m += count;

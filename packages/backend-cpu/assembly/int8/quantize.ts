@@ -30,9 +30,9 @@ export class QuantizeRows {
   k: i32;
   kPadded: i32;
   tileRows: i32;
-  /** Bytes of a level: 1 for the 7-bit product, 2 for the 8-bit one. */
+  /** 1 or 2. */
   levelBytes: i32;
-  /** One symmetric scale per row, max|x| / 127.5; otherwise `scale` and `zero` for all rows. */
+  /** One symmetric scale per row, max|x| / 127.5; otherwise `scale` for all rows. */
   perRow: i32;
   scale: f32;
   zero: i32;
@@ -59,12 +59,8 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
     vectors = q.k & ~3;
   for (let row = begin; row < end; row++) {
     const x = q.x + ((<usize>row * <usize>q.k) << 2);
-    let scale = q.scale,
-      zero = q.zero;
-    if (q.perRow) {
-      zero = 0;
-      scale = max(largestMagnitude(x, q.k) / 127.5, SMALLEST_SCALE);
-    }
+    const zero = q.zero,
+      scale = q.perRow ? max(largestMagnitude(x, q.k) / 127.5, SMALLEST_SCALE) : q.scale;
     const reciprocal = f32x4.splat(<f32>1 / scale),
       offset = i32x4.splat(zero - reinterpret<i32>(MAGIC)),
       tile = row / q.tileRows,

@@ -3,7 +3,7 @@ import { createMemory, Heap } from '../memory/heap.js';
 import { threadPlatform } from '../threads/spawn-worker.js';
 import { ThreadPool } from '../threads/thread-pool.js';
 import { instantiateKernels } from '../wasm/kernel-exports.js';
-import { compileKernels, type SimdVariant, supportsRelaxedSimd } from '../wasm/simd-variant.js';
+import { compileKernels, type SimdVariant, supportedSimdVariants } from '../wasm/simd-variant.js';
 
 /** How the kernels run. */
 export interface RuntimeOptions {
@@ -12,7 +12,7 @@ export interface RuntimeOptions {
    * page's main thread, a page that is not cross-origin isolated, Node before 20.16) it is 1 whatever is asked.
    */
   readonly threads?: number;
-  /** Which SIMD instructions; by default relaxed where a run with known answers shows them to work. */
+  /** Which SIMD instructions; by default the best that a run with known answers shows to work. */
   readonly simd?: SimdVariant;
 }
 
@@ -37,14 +37,14 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   if (options.threads !== undefined && !(Number.isInteger(options.threads) && options.threads >= 1)) {
     throw new TampError(`threads is ${options.threads}, not a whole number from 1 up`, { code: 'usage' });
   }
-  const relaxed = options.simd === 'baseline' ? false : await supportsRelaxedSimd();
-  if (options.simd === 'relaxed' && !relaxed) {
-    throw new TampError('This engine lacks relaxed SIMD or computes it wrongly', {
+  const variants = options.simd === 'baseline' ? (['baseline'] as const) : await supportedSimdVariants();
+  const simd = options.simd ?? variants.at(-1) ?? 'baseline';
+  if (!variants.includes(simd)) {
+    throw new TampError(`This engine lacks ${simd} SIMD or computes it wrongly`, {
       code: 'unsupported',
       remedy: 'Leave the option `simd` out, or use Node 22 or a current browser.',
     });
   }
-  const simd = relaxed ? 'relaxed' : 'baseline';
   const platform = threadPlatform();
   const threads =
     platform === undefined ? 1 : (options.threads ?? Math.min(platform.parallelism, MAX_DEFAULT_THREADS));

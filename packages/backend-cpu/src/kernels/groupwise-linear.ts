@@ -122,7 +122,7 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
   const { temporaries } = call;
   const activationBlocks = Math.ceil(p.k / SUPERBLOCK);
   const padded = activationBlocks * SUPERBLOCK;
-  const levelBytes = simd === 'relaxed' ? 1 : 2;
+  const levelBytes = simd === 'baseline' ? 2 : 1;
   const levels = temporaries.allocate(p.m * padded * levelBytes);
   const params = temporaries.allocate(p.m * activationBlocks * 8);
   pool.run(Task.quantizeBlocks, [p.x, levels, params, p.m, p.k], p.m, p.m * p.k * 2);
@@ -154,6 +154,7 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
       p.groupSize,
       blocks.rowsPerUnit,
       blocks.rowBlocks,
+      simd === 'relaxed-wide' ? 1 : 0,
     ],
     blocks.rowBlocks * panels,
     p.m * p.n * p.k * 0.5,

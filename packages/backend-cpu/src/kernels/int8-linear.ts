@@ -11,6 +11,8 @@ const HEADER_BYTES = 64;
 const ROW_PARAMS_BYTES = 16;
 const K_MULTIPLE = 16;
 const RANGE_BLOCK = 16384;
+/** How the activations lie, as in `assembly/int8/gemm.ts`. */
+const Form = { sixteen: 0, seven: 1, wide: 2 } as const;
 /** Up to this k, (level − zero point) products of 8 bits each cannot leave int32. */
 const MAX_K = 33_000;
 /** Quantized activations of one unit: half of a second-level cache. */
@@ -80,8 +82,15 @@ export function int8Product(backend: TampCpuBackend, temporaries: Temporaries, p
   const { pool, simd } = backend.runtime;
   const { m, n, k, quantization } = product;
   const symmetric = quantization.kind === 'token';
-  const narrow = simd === 'relaxed' && !symmetric && quantization.largestLevel <= 127;
-  const levelBytes = narrow ? 1 : 2;
+  const form =
+    simd === 'relaxed-wide'
+      ? Form.wide
+      : simd === 'relaxed' && !symmetric && quantization.largestLevel <= 127
+        ? Form.seven
+        : Form.sixteen;
+  const levelBytes = form === Form.sixteen ? 2 : 1;
+  // Signed levels are stored shifted where the product takes unsigned bytes, as if their zero point were 128.
+  const shift = form === Form.wide && symmetric ? 128 : 0;
   const padded = paddedK(k);
   const levels = temporaries.allocate(m * padded * levelBytes);
   const params = temporaries.allocate(m * ROW_PARAMS_BYTES);
@@ -94,13 +103,13 @@ export function int8Product(backend: TampCpuBackend, temporaries: Temporaries, p
       m,
       k,
       padded,
-      narrow ? 2 : 4,
+      form === Form.sixteen ? 4 : 2,
       levelBytes,
       symmetric ? 1 : 0,
       floatBits(symmetric ? 1 : quantization.scale),
-      symmetric ? 0 : quantization.zeroPoint,
-      symmetric ? -128 : 0,
-      symmetric ? 127 : quantization.largestLevel,
+      symmetric ? shift : quantization.zeroPoint,
+      symmetric ? shift - 128 : 0,
+      symmetric ? shift + 127 : quantization.largestLevel,
     ],
     m,
     m * k,
@@ -128,10 +137,11 @@ export function int8Product(backend: TampCpuBackend, temporaries: Temporaries, p
       n,
       k,
       padded,
-      levelBytes,
+      form,
       blocks.rowsPerUnit,
       blocks.rowBlocks,
       product.raw ? 1 : 0,
+      shift,
     ],
     blocks.rowBlocks * panels,
     m * n * k * 0.5,

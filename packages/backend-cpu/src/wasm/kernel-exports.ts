@@ -9,6 +9,7 @@ export interface KernelExports {
     unitsPerChunk: number,
   ) => void;
   readonly relaxedMismatches: (room: number, rounds: number) => number;
+  readonly wideDotMismatches: (room: number, rounds: number) => number;
   readonly heapBase: () => number;
   /** Bytes of the threads' control block. */
   readonly CONTROL_BYTES: WebAssembly.Global;
@@ -18,7 +19,7 @@ export interface KernelExports {
 
 function isKernelExports(exports: WebAssembly.Exports): exports is WebAssembly.Exports & KernelExports {
   return (
-    ['runTask', 'runShared', 'relaxedMismatches', 'heapBase'].every(
+    ['runTask', 'runShared', 'relaxedMismatches', 'wideDotMismatches', 'heapBase'].every(
       (name) => typeof exports[name] === 'function',
     ) && ['CONTROL_BYTES', 'SCRATCH_BYTES'].every((name) => exports[name] instanceof WebAssembly.Global)
   );

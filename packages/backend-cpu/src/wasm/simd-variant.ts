@@ -1,8 +1,11 @@
 import { baseline, type EmbeddedModule, relaxed } from '#kernels';
 import { instantiateKernels } from './kernel-exports.js';
 
-/** Which SIMD instructions the kernels use. */
-export type SimdVariant = 'baseline' | 'relaxed';
+/**
+ * Which SIMD instructions the kernels use. `relaxed-wide`: relaxed SIMD on a processor whose dot product takes all
+ * eight bits of unsigned bytes in one instruction (AVX-VNNI).
+ */
+export type SimdVariant = 'baseline' | 'relaxed' | 'relaxed-wide';
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const characters = atob(text);
@@ -20,24 +23,23 @@ function moduleBytes({ base64, memoryFlag }: EmbeddedModule, shared: boolean): U
 /** Enough rounds for the engine's optimizing compiler to take over, so that its code is checked too. */
 const PROBE_ROUNDS = 2000;
 
-async function relaxedIsExact(bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
-  if (!WebAssembly.validate(bytes)) return false;
+/**
+ * The variants that this engine runs correctly, the fastest last. A relaxed one counts when its module validates and a
+ * run with known answers has no wrong lane. (Node 20 behind its flag accepts relaxed instructions and miscompiles one.)
+ */
+export async function supportedSimdVariants(): Promise<readonly SimdVariant[]> {
+  const bytes = moduleBytes(relaxed, false);
+  if (!WebAssembly.validate(bytes)) return ['baseline'];
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   const kernels = await instantiateKernels(await WebAssembly.compile(bytes), memory);
   const room = (kernels.heapBase() + 15) & ~15;
-  for (let i = 0; i < 4; i++) if (kernels.relaxedMismatches(room, PROBE_ROUNDS) !== 0) return false;
-  return true;
-}
-
-/**
- * Whether this engine runs the relaxed kernels correctly: they validate, and a run with known answers has no wrong
- * lane. (Node 20 behind its flag accepts relaxed instructions and miscompiles one of them.)
- */
-export async function supportsRelaxedSimd(): Promise<boolean> {
-  return relaxedIsExact(moduleBytes(relaxed, false));
+  const exact = (mismatches: (room: number, rounds: number) => number): boolean =>
+    [0, 1, 2, 3].every(() => mismatches(room, PROBE_ROUNDS) === 0);
+  if (!exact(kernels.relaxedMismatches)) return ['baseline'];
+  return exact(kernels.wideDotMismatches) ? ['baseline', 'relaxed', 'relaxed-wide'] : ['baseline', 'relaxed'];
 }
 
 /** Compiles the kernels for a shared or an unshared memory. */
 export async function compileKernels(variant: SimdVariant, shared: boolean): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(moduleBytes(variant === 'relaxed' ? relaxed : baseline, shared));
+  return WebAssembly.compile(moduleBytes(variant === 'baseline' ? baseline : relaxed, shared));
 }
