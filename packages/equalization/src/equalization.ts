@@ -24,7 +24,8 @@ import { crossLayerScale } from './scales/cross-layer-scale.js';
 import { inputWeightScale } from './scales/input-weight-scale.js';
 import { smoothScale } from './scales/smooth-scale.js';
 import { type EqualizationSettings, isDataFree } from './settings.js';
-import { searchStrength } from './simulate/search-strength.js';
+import { rowImportance } from './simulate/row-importance.js';
+import { searchStrength, type WeightedReader } from './simulate/search-strength.js';
 
 /** Cross-layer equalization goes over its pairs until no scale moves by more than this, and at most so often. */
 const crossLayerTolerance = 1e-4;
@@ -148,7 +149,11 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
     return joined;
   };
 
-  const chooseSmooth = async (editor: ModelEditor, group: Group): Promise<Chosen> => {
+  const chooseSmooth = async (
+    editor: ModelEditor,
+    group: Group,
+    groups: readonly Group[],
+  ): Promise<Chosen> => {
     const { model, signal } = editor;
     const known = statistics.get(group.value);
     if (known === undefined || known.sample.count === 0) {
@@ -168,9 +173,14 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       };
     }
     const sample = tf.tensor(known.sample.rows(), [known.sample.count, ...known.rowShape()]);
-    const readers = [];
+    const readers: WeightedReader[] = [];
     for (const { node, weight } of group.readers) {
-      readers.push({ node, weight: tf.tensor(await valuesOf(model, weight), [...shapeOf(model, weight)]) });
+      const values = await valuesOf(model, weight);
+      readers.push({
+        node,
+        weight: tf.tensor(values, [...shapeOf(model, weight)]),
+        importance: await rowImportance(model, groups, weight),
+      });
     }
     const onColumns = (scale: Float32Array): Float32Array =>
       Float32Array.from(group.channelOf, (channel) => scale[channel]);
@@ -188,7 +198,12 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       });
       return { group, ...found };
     } finally {
-      tf.dispose([sample, ...readers.map(({ weight }) => weight)]);
+      tf.dispose([
+        sample,
+        ...readers.flatMap(({ weight, importance }) =>
+          importance === undefined ? [weight] : [weight, importance],
+        ),
+      ]);
     }
   };
 
@@ -224,7 +239,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
     original: Model,
     editor: ModelEditor,
     chosen: Chosen,
-    rowFactors: ReadonlyMap<string, Float32Array>,
+    groups: readonly Group[],
   ): Promise<void> => {
     const { group, scale, alpha } = chosen;
     const rule = ruleOf(group, settings);
@@ -251,7 +266,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       equalized: entry,
       statistics: statistics.get(group.value),
       quantization: settings.quantization,
-      rowFactors,
+      groups,
     });
   };
 
@@ -305,19 +320,14 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
         // Later layers first: a group's readers then have the rows they keep when its own scale is chosen.
         for (const group of here.filter(isSmooth).reverse()) {
           editor.signal.throwIfAborted();
-          const one = await chooseSmooth(editor, group);
+          const one = await chooseSmooth(editor, group, here);
           await applyScale(editor, one);
           chosen.push(one);
           await nextTask();
         }
-        const rowFactors = new Map(
-          chosen.flatMap(({ group: { site }, scale }) =>
-            'weight' in site ? [[site.weight, scale] as const] : [],
-          ),
-        );
         for (const group of here) {
           const one = chosen.find((candidate) => candidate.group === group);
-          if (one !== undefined) await finishGroup(original, editor, one, rowFactors);
+          if (one !== undefined) await finishGroup(original, editor, one, here);
         }
       },
       async finish(editor) {

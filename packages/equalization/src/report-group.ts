@@ -5,10 +5,10 @@ import type { Group } from './groups/group.js';
 import { modifierName } from './modifier-name.js';
 import type { GroupStatistics } from './observe/group-statistics.js';
 import { scaleShape } from './rewrite/insert-mul.js';
-import { reciprocals } from './rewrite/scale-weight.js';
 import { scaledRange } from './scales/channel-range.js';
 import type { Quantization } from './settings.js';
 import { decibels, outputNoise } from './simulate/int8-noise.js';
+import { rowImportance } from './simulate/row-importance.js';
 
 /** What {@link reportGroup} reports on. */
 export interface GroupToReport {
@@ -18,8 +18,8 @@ export interface GroupToReport {
   readonly equalized: EqualizedGroup;
   readonly statistics: GroupStatistics | undefined;
   readonly quantization: Quantization;
-  /** The factor that the rows of a weight were given besides, by the weight's name. */
-  readonly rowFactors: ReadonlyMap<string, Float32Array>;
+  /** All groups, among them those that took up the rows of this group's layers. */
+  readonly groups: readonly Group[];
 }
 
 async function weightOf(
@@ -45,25 +45,15 @@ function extent(values: Float32Array): { min: number; max: number } {
   return { min, max };
 }
 
-/** What brings a layer's output back to the units it had before its rows were scaled. */
-function outputFactor(
-  { rowFactors, group }: GroupToReport,
-  { weight }: Group['readers'][number],
-): tf.Tensor | undefined {
-  const rows = rowFactors.get(weight);
-  if (rows === undefined) return undefined;
-  return tf.tensor(reciprocals(rows), group.axis === -1 ? [rows.length] : [rows.length, 1, 1]);
-}
-
-/** Signal-to-noise of a layer's output under int8 before and after, on the sample and in the units of before. */
+/** Signal-to-noise of a layer's output under int8 before and after, on the sample, as the next layer sees it. */
 async function noiseFigures(
   entry: GroupToReport,
   reader: Group['readers'][number],
   before: tf.Tensor,
   after: tf.Tensor,
 ): Promise<Record<string, number>> {
-  const { group, equalized, statistics, quantization } = entry;
-  const { node } = reader;
+  const { original, editor, group, groups, equalized, statistics, quantization } = entry;
+  const { node, weight } = reader;
   if (statistics === undefined || statistics.sample.count === 0) return {};
   const { channelOf } = group;
   const x = tf.tensor(statistics.sample.rows(), [statistics.sample.count, ...statistics.rowShape()]);
@@ -76,14 +66,17 @@ async function noiseFigures(
       ),
     ),
   );
-  const factor = outputFactor(entry, reader);
+  const importance = {
+    before: await rowImportance(original, groups, weight),
+    after: await rowImportance(editor.model, groups, weight),
+  };
   try {
-    const plain = decibels(await outputNoise(node, x, before, quantization));
-    const balanced = decibels(await outputNoise(node, scaled, after, quantization, factor));
+    const plain = decibels(await outputNoise(node, x, before, quantization, importance.before));
+    const balanced = decibels(await outputNoise(node, scaled, after, quantization, importance.after));
     if (plain === undefined || balanced === undefined) return {};
     return { snrDbBefore: plain, snrDb: balanced, snrDbGain: balanced - plain };
   } finally {
-    tf.dispose(factor === undefined ? [x, scaled] : [x, scaled, factor]);
+    tf.dispose([x, scaled, ...Object.values(importance).filter((tensor) => tensor !== undefined)]);
   }
 }
 

@@ -1,8 +1,10 @@
 import { registerCpuBackend } from '@tamp/backend-cpu';
+import { type Modifier, type ModifierDefinition, parseModifierOptions, runBasic } from '@tamp/core';
 import { quantizeStatically } from '@tamp/int8-linear';
+import staticInt8 from '@tamp/int8-linear/static';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { equalizeModel } from '../src/index.js';
+import equalization, { equalizeModel } from '../src/index.js';
 import { digitsCalibration, digitsModel, scaleChannels, testAccuracy } from './digits-models.js';
 
 let tensorsBefore = 0;
@@ -16,6 +18,10 @@ beforeEach(() => {
 afterEach(() => {
   expect(tf.memory().numTensors).toBe(tensorsBefore);
 });
+
+function createModifier<Options>(definition: ModifierDefinition<Options>): Modifier {
+  return definition.create(parseModifierOptions(definition, {}));
+}
 
 /** What int8 may cost: one of the 360 test images. */
 const allowed = 0.003;
@@ -39,6 +45,20 @@ describe.each(['mlp', 'cnn'] as const)('the %s of the digits', (name) => {
     const equalized = await equalizeModel(model, {}, { calibration });
     const int8 = await quantizeStatically(equalized.model, { ranges: equalized.ranges }, { calibration });
     expect(await testAccuracy(int8.model)).toBeGreaterThanOrEqual(float - allowed);
+  });
+
+  it('keeps it when both work as modifiers, one after the other', async () => {
+    const model = digitsModel(name, (weights) => scaleChannels(weights, 4));
+    const modifiers = [
+      { name: equalization.name, modifier: createModifier(equalization) },
+      { name: staticInt8.name, modifier: createModifier(staticInt8) },
+    ];
+    const { model: int8, layers } = await runBasic(model, modifiers, digitsCalibration(model));
+    expect(await testAccuracy(int8)).toBeGreaterThanOrEqual((await testAccuracy(model)) - allowed);
+    // Every layer is reported twice: with its ranges before and after, and as int8.
+    expect(layers.length).toBe(
+      2 * model.graph.nodes.filter(({ name: node }) => node.endsWith('.weight')).length,
+    );
   });
 
   it('keeps it with channels equalized across layers, without data', async () => {

@@ -7,10 +7,11 @@ import { outputNoise } from './int8-noise.js';
 /** Strengths that the search tries: 0 to 1 in steps of 0.05. */
 const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
 
-/** A layer of a group with its weight. */
+/** A layer of a group with its weight, and how much each of its output channels counts. */
 export interface WeightedReader {
   readonly node: OperatorNode;
   readonly weight: tf.Tensor;
+  readonly importance: tf.Tensor | undefined;
 }
 
 /** What {@link searchStrength} works on. */
@@ -36,7 +37,13 @@ async function relativeNoise(search: StrengthSearch, scale: Float32Array): Promi
       tf.mul(search.sample, search.inputFactor(scale)),
       tf.mul(reader.weight, search.weightFactor(scale, reader)),
     ]);
-    const { signal, noise } = await outputNoise(reader.node, x, weight, search.quantization);
+    const { signal, noise } = await outputNoise(
+      reader.node,
+      x,
+      weight,
+      search.quantization,
+      reader.importance,
+    );
     tf.dispose([x, weight]);
     if (signal > 0) total += noise / signal;
   }
