@@ -70,6 +70,7 @@ Examples:
     .option('--threads <n>', 'threads to compute with (default: what the recipe says, or all cores)', threads)
     .option('--no-eval', 'skip the evaluations before and after')
     .option('--keep', 'write the archive even when a quality gate is missed')
+    .option('--resume', 'go on from where an earlier run of the recipe was stopped while it calibrated')
     .addHelpText(
       'after',
       `

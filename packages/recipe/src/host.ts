@@ -1,5 +1,5 @@
 import type { Model, ModifierDefinition } from '@tamp/core';
-import type { ValueStorage } from '@tamp/sequential-pipeline';
+import type { CheckpointStore, ValueStorage } from '@tamp/sequential-pipeline';
 import type { ExportTarget } from './schema/recipe-schema.js';
 
 /** Text to tokens and back. */
@@ -70,6 +70,11 @@ export interface RecipeHost {
   stageExport(model: Model, target: ExportTarget, options: ExportOptions): Promise<StagedExport>;
   /** Opens a place on disk for intermediate values, which closing it removes; absent where there is no disk. */
   openScratch?(): Promise<ValueStorage>;
+  /**
+   * A place that keeps where a run stands, for runs that calibrate part by part; absent where nothing can be kept.
+   * `key` tells runs apart: it is the same for a recipe, model and data that are the same.
+   */
+  openCheckpoint?(key: string): CheckpointStore;
   /** Most memory this process held so far, in bytes; `null` where it cannot be known. */
   peakMemoryBytes(): number | null;
 }

@@ -19,6 +19,7 @@ export interface RunCommandOptions {
   /** False for `--no-eval`. */
   readonly eval: boolean;
   readonly keep?: boolean;
+  readonly resume?: boolean;
 }
 
 const stages: Readonly<Record<RunStage, Stage>> = {
@@ -81,6 +82,7 @@ export async function runCommand(
       const { result, missedGates } = await runRecipe(prepared, host, {
         signal,
         keepOnMissedGate: options.keep === true,
+        resume: options.resume === true,
         onEvent(event) {
           if (event.kind === 'start') progress.start(event.stage);
           else if (event.kind === 'end') progress.end(event.stage);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { TampError } from '@tamp/core';
 import { closestWord, type RecipeHost } from '@tamp/recipe';
-import { diskStorage } from '@tamp/sequential-pipeline/node';
+import { checkpointFolder, diskStorage } from '@tamp/sequential-pipeline/node';
 import { knownModifiers } from './known-modifiers.js';
 import { openModelAt } from './open-model.js';
 import { openTokenizerAt, tokenizerOf } from './open-tokenizer.js';
@@ -75,6 +75,7 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
     stageExport: (model, { to, compression }, exportOptions) =>
       stageArchive(model, absolute(to), compression, exportOptions),
     openScratch: () => diskStorage(tmpdir()),
+    openCheckpoint: (key) => checkpointFolder(resolve(folder, `.tamp-resume-${key.slice(0, 16)}`)),
     // maxRSS counts kilobytes on every system Node runs on.
     peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
   };

@@ -79,6 +79,9 @@ export interface TrainingHooks {
  * One modifier at work in one run: a small object whose hooks a pipeline calls. It does not know which pipeline
  * drives it. Order for each region: `observe` → data flows → `rewrite`; then the next modifier's turn, which sees the
  * rewritten model. `finish` comes once, after all regions.
+ *
+ * A run that goes on after a crash first calls `observe` and `rewrite` for a region without nodes, with the model as it
+ * was at the start: a modifier that chooses its layers at the first call then chooses the same ones.
  */
 export interface Modifier {
   readonly needs: ModifierNeeds;

@@ -1,5 +1,5 @@
 import { type PipelineResult, runBasic, runDataFree } from '@tamp/core';
-import { runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
+import { type CheckpointStore, runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
 import { calibrationBatches } from '../data/calibration-batches.js';
 import type { RecipeHost } from '../host.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
@@ -7,6 +7,8 @@ import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 /** Options of {@link modifyModel}. */
 export interface ModifyOptions {
   readonly signal?: AbortSignal;
+  /** Where the run stands is kept here, and taken up from here; the caller closes it. */
+  readonly checkpoint?: CheckpointStore;
   /** Layers done, of how many, and what is being worked on. */
   readonly progress: (done: number, total: number, detail?: string) => void;
 }
@@ -30,7 +32,7 @@ function sequentialText({ name, phase, modifier, done, total }: SequentialProgre
 export async function modifyModel(
   prepared: PreparedRecipe,
   host: RecipeHost,
-  { signal, progress }: ModifyOptions,
+  { signal, progress, checkpoint }: ModifyOptions,
 ): Promise<PipelineResult> {
   const { model, modifiers, calibration, recipe } = prepared;
   const total = modifiers.reduce((sum, { plan }) => sum + plan.targets.length, 0);
@@ -55,6 +57,7 @@ export async function modifyModel(
       ...common,
       ...blocks,
       ...(storage === undefined ? {} : { storage }),
+      ...(checkpoint === undefined ? {} : { checkpoint }),
       onProgress: (event) => tell(sequentialText(event)),
     });
   } finally {

@@ -1,5 +1,7 @@
 import { TampError, type ValueDtype } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { SavedValue } from '../checkpoint/checkpoint.js';
+import { typedValues } from './typed-values.js';
 import type { ValueStorage } from './value-storage.js';
 
 /** The values between two subgraphs: one dictionary per calibration batch. */
@@ -10,6 +12,8 @@ export interface IntermediateCache {
   get(batch: number, name: string): Promise<tf.Tensor>;
   /** Drops a value; dropping one that is not there does nothing. */
   drop(batch: number, name: string): Promise<void>;
+  /** Every value that is held, each once, to be read one at a time. */
+  entries(): readonly SavedValue[];
   /** Bytes held now. */
   readonly bytes: number;
   /** Most bytes held at any time. */
@@ -32,15 +36,6 @@ function dtypeOf(tensor: tf.Tensor, name: string): ValueDtype {
     code: 'unsupported',
     at: { layer: name },
   });
-}
-
-function typed(bytes: Uint8Array, dtype: ValueDtype): Float32Array | Int32Array | Uint8Array {
-  if (dtype === 'bool') return bytes;
-  // A file's bytes may start anywhere.
-  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  return dtype === 'float32'
-    ? new Float32Array(buffer, byteOffset, byteLength / 4)
-    : new Int32Array(buffer, byteOffset, byteLength / 4);
 }
 
 /** A cache that keeps its values in `storage`. */
@@ -94,10 +89,24 @@ export function createIntermediateCache(storage: ValueStorage): IntermediateCach
       if (entry === undefined) {
         throw new TampError(`batch ${batch + 1} has no intermediate value ${name}`, { code: 'internal' });
       }
-      const values = typed(await storage.load(entry.key), entry.dtype);
+      const values = typedValues(await storage.load(entry.key), entry.dtype);
       return tf.tensor(values, [...entry.shape], entry.dtype);
     },
     drop,
+    entries() {
+      const users = new Map<Entry, { batch: number; name: string }[]>();
+      for (const [batch, dictionary] of batches) {
+        for (const [name, entry] of dictionary) {
+          users.set(entry, [...(users.get(entry) ?? []), { batch, name }]);
+        }
+      }
+      return [...users].map(([{ key, shape, dtype }, list]) => ({
+        users: list,
+        shape,
+        dtype,
+        read: () => storage.load(key),
+      }));
+    },
     get bytes() {
       return bytes;
     },

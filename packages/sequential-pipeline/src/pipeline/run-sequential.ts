@@ -18,6 +18,7 @@ import { partitionGraph } from '../partition/partition-graph.js';
 import type { Subgraph } from '../partition/subgraph.js';
 import { chooseTargets } from '../targets/choose-targets.js';
 import { type BatchShapes, checkBatch } from './check-batch.js';
+import { changesOf, checkProgress, chooseAgain, modelOf, restoreValues } from './resume-run.js';
 import { runSubgraph } from './run-subgraph.js';
 import type { SequentialOptions, SequentialProgress } from './sequential-options.js';
 
@@ -97,17 +98,25 @@ export async function runSequential(
 ): Promise<PipelineResult> {
   const { propagateError = true, onProgress } = options;
   const signal = options.signal ?? new AbortController().signal;
-  const layers: LayerReport[] = [];
-  const editor: ModelEditor = createModelEditor(model, {
+  const subgraphsOf = partitioner(chooseTargets(model.graph, options), options);
+  const subgraphs = subgraphsOf(model.graph);
+  const calibrates = modifiers.some(({ modifier }) => modifier.needs === 'calibration');
+  const resumable = calibrates && modifiers.every(({ modifier }) => modifier.finish === undefined);
+  const checkpoint = resumable ? options.checkpoint : undefined;
+  const saved = await checkpoint?.load();
+  if (saved !== undefined) {
+    checkProgress(saved, subgraphs.length);
+    await chooseAgain(model, modifiers);
+  }
+  const layers: LayerReport[] = [...(saved?.layers ?? [])];
+  for (const entry of layers) options.onLayer?.(entry);
+  const editor: ModelEditor = createModelEditor(saved === undefined ? model : modelOf(model, saved), {
     signal,
     onReport(entry) {
       layers.push(entry);
       options.onLayer?.(entry);
     },
   });
-  const subgraphsOf = partitioner(chooseTargets(model.graph, options), options);
-  const subgraphs = subgraphsOf(model.graph);
-  const calibrates = modifiers.some(({ modifier }) => modifier.needs === 'calibration');
   const storage = options.storage ?? memoryStorage();
   const cache = createIntermediateCache(storage);
 
@@ -167,8 +176,17 @@ export async function runSequential(
   };
 
   try {
-    if (calibrates) await cacheInputs(model.graph, data, subgraphs, cache, signal);
-    for (let index = 0; index < subgraphs.length; index++) await work(index);
+    if (saved !== undefined) await restoreValues(saved, cache);
+    else if (calibrates) await cacheInputs(model.graph, data, subgraphs, cache, signal);
+    for (let index = saved?.next ?? 0; index < subgraphs.length; index++) {
+      await work(index);
+      await checkpoint?.save({
+        next: index + 1,
+        ...changesOf(model, editor.model),
+        values: cache.entries(),
+        layers,
+      });
+    }
     for (const { name, modifier } of modifiers) {
       await callHook(name, async () => modifier.finish?.(editor));
     }

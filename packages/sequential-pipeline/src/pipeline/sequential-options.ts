@@ -1,5 +1,6 @@
 import type { PipelineOptions } from '@tamp/core';
 import type { ValueStorage } from '../cache/value-storage.js';
+import type { CheckpointStore } from '../checkpoint/checkpoint.js';
 import type { TargetOptions } from '../targets/choose-targets.js';
 
 /** What a sequential run is doing. */
@@ -32,5 +33,11 @@ export interface SequentialOptions extends PipelineOptions, TargetOptions {
   readonly propagateError?: boolean;
   /** Where intermediate values live; the caller closes it. Default: memory. `diskStorage` is in this package's `./node`. */
   readonly storage?: ValueStorage;
+  /**
+   * Saves where the run stands after each subgraph, and goes on from what is saved there: the caller clears it to start
+   * anew, and after the run. It must belong to the same model, modifiers, options and data. Not used when a modifier
+   * has a `finish` hook, whose state it cannot know.
+   */
+  readonly checkpoint?: CheckpointStore;
   readonly onProgress?: (progress: SequentialProgress) => void;
 }
