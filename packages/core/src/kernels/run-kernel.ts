@@ -12,9 +12,11 @@ export function runPackedKernel(
   inputs: Readonly<Record<string, tf.Tensor | undefined>>,
   attributes: KernelAttributes,
 ): tf.Tensor {
-  registerReferenceKernels();
   const backend = tf.getBackend();
-  if (tf.getKernel(name, backend) === undefined) {
+  const missing = (): boolean => tf.getKernel(name, backend) === undefined;
+  // Only when one is missed: looking all of them up takes longer than a small layer.
+  if (missing()) registerReferenceKernels();
+  if (missing()) {
     throw new TampError(`the tfjs backend ${backend} has no kernel ${name} for quantized models`, {
       code: 'unsupported',
       remedy:
