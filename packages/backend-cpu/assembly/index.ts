@@ -3,6 +3,7 @@ import { UNPACKED_BYTES } from './groupwise/planes';
 
 export { runTask } from './tasks';
 export { runShared, workerLoop, CONTROL_BYTES } from './threads/pool';
+export { choleskyDiagonal } from './linear-algebra/cholesky';
 export { relaxedMismatches, wideDotMismatches } from './known-answers';
 
 /** The first byte that the kernels' own constants leave free. */

@@ -1,3 +1,4 @@
+import { gatherWindows, scatterWindows } from './conv/windows';
 import { gemmF32 } from './gemm/driver-f32';
 import { gemmFewRowsF32 } from './gemm/few-rows-f32';
 import { transposeTask } from './gemm/transpose';
@@ -12,6 +13,8 @@ import { packInt8 } from './int8/pack';
 import { quantizeRows, rangeOfBlocks } from './int8/quantize';
 import { attention } from './nn/attention';
 import { binary } from './nn/elementwise';
+import { choleskyColumn, invertLowerTransposed } from './linear-algebra/cholesky';
+import { accumulateGram } from './linear-algebra/gram';
 import { rmsNorm } from './nn/rms-norm';
 import { rotary } from './nn/rotary';
 import { softmaxRows } from './nn/softmax';
@@ -79,6 +82,21 @@ export function runTask(task: i32, args: usize, begin: i32, end: i32, scratch: u
       break;
     case 18:
       gemmBlocks(args, begin, end, scratch);
+      break;
+    case 19:
+      gatherWindows(args, begin, end, scratch);
+      break;
+    case 20:
+      scatterWindows(args, begin, end, scratch);
+      break;
+    case 21:
+      accumulateGram(args, begin, end, scratch);
+      break;
+    case 22:
+      choleskyColumn(args, begin, end, scratch);
+      break;
+    case 23:
+      invertLowerTransposed(args, begin, end, scratch);
       break;
     default:
       unreachable();

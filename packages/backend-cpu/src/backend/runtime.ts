@@ -2,7 +2,7 @@ import { TampError } from '@tamp/core';
 import { createMemory, Heap } from '../memory/heap.js';
 import { threadPlatform } from '../threads/spawn-worker.js';
 import { ThreadPool } from '../threads/thread-pool.js';
-import { instantiateKernels } from '../wasm/kernel-exports.js';
+import { instantiateKernels, type KernelExports } from '../wasm/kernel-exports.js';
 import { compileKernels, type SimdVariant, supportedSimdVariants } from '../wasm/simd-variant.js';
 
 /** How the kernels run. */
@@ -18,6 +18,7 @@ export interface RuntimeOptions {
 
 /** A kernel module over its own memory, with its threads. */
 export interface Runtime {
+  readonly kernels: KernelExports;
   readonly heap: Heap;
   readonly pool: ThreadPool;
   readonly simd: SimdVariant;
@@ -54,5 +55,5 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const kernels = await instantiateKernels(module, memory);
   const heap = new Heap(memory, kernels.heapBase());
   const pool = new ThreadPool({ kernels, heap, module, memory, threads, platform });
-  return { heap, pool, simd, sharedMemory };
+  return { kernels, heap, pool, simd, sharedMemory };
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Runtime } from '../backend/runtime.js';
 import { type TampCpuBackend, withTemporaries } from '../backend/tamp-cpu-backend.js';
 import { floatBits, Task } from '../wasm/tasks.js';
 import { rowBlocks } from './row-blocks.js';
@@ -7,6 +8,8 @@ import { rowBlocks } from './row-blocks.js';
 const BLOCK_N = 32;
 /** Up to this many rows the right-hand matrix is read where it lies instead of being packed first. */
 const FEW_ROWS = 3;
+/** Rows of one unit of a transpose, as in `assembly/gemm/transpose.ts`. */
+const TRANSPOSE_BLOCK = 16;
 /** Fewest rows for which packing a block of the right-hand matrix again pays. */
 const MIN_ROWS_PER_UNIT = 64;
 
@@ -54,26 +57,90 @@ function dimensions({ a, b, transposeA, transposeB }: MatMul): {
   };
 }
 
-/**
- * out = a · b (+ bias), clamped. Every element is summed over k in ascending order, by one thread.
- */
+/** A product by address: a [batch, m, k] times b [batch, k, n], or [batch, n, k] when transposed. */
+export interface Gemm {
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+  /** n values, or 0. */
+  readonly bias: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batch: number;
+  /** Floats between two matrices of a batch; 0 where one serves all. */
+  readonly strideA: number;
+  readonly strideB: number;
+  readonly transposedB: boolean;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Runs a product on all threads. Every element is summed over k in ascending order, by one thread. */
+export function gemm({ pool }: Runtime, g: Gemm): void {
+  const few = g.m <= FEW_ROWS;
+  const columnBlocks = Math.ceil(g.n / BLOCK_N);
+  const blocks = rowBlocks({
+    rows: g.m,
+    unitsPerBlock: g.batch * columnBlocks,
+    threads: few ? 1 : pool.threads,
+    bytesPerRow: g.k * 4,
+    cacheBytes: Number.POSITIVE_INFINITY,
+    fewest: MIN_ROWS_PER_UNIT,
+  });
+  pool.run(
+    few ? Task.gemmFewRowsF32 : Task.gemmF32,
+    [
+      g.a,
+      g.b,
+      g.out,
+      g.bias,
+      g.m,
+      g.n,
+      g.k,
+      g.strideA,
+      g.strideB,
+      g.transposedB ? 1 : 0,
+      blocks.rowsPerUnit,
+      blocks.rowBlocks,
+      floatBits(g.low),
+      floatBits(g.high),
+    ],
+    g.batch * blocks.rowBlocks * columnBlocks,
+    g.batch * g.m * g.n * g.k,
+  );
+}
+
+/** out [batch, columns, rows] = x [batch, rows, columns] with its last two dimensions exchanged. */
+export function transpose(
+  { pool }: Runtime,
+  x: number,
+  out: number,
+  batch: number,
+  rows: number,
+  columns: number,
+): void {
+  const blocks = Math.ceil(columns / TRANSPOSE_BLOCK);
+  pool.run(Task.transpose, [x, out, rows, columns], batch * blocks, batch * rows * columns);
+}
+
+/** out = a · b (+ bias), clamped. */
 export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo {
   const { m, n, k, batchA, batchB, shape } = dimensions(product);
   const { bias, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = product;
-  const { pool, heap } = backend.runtime;
+  const { runtime } = backend;
   const batch = Math.max(batchA, batchB);
   const output = backend.output(shape, 'float32');
   if (batchA === 0 || batchB === 0 || m * n === 0) return output.info;
   if (k === 0) {
-    heap.f32.fill(0, output.pointer / 4, output.pointer / 4 + batch * m * n);
+    runtime.heap.f32.fill(0, output.pointer / 4, output.pointer / 4 + batch * m * n);
     return output.info;
   }
   return withTemporaries(backend, (temporaries) => {
     let a = backend.pointer(product.a, 'float32', temporaries);
     if (product.transposeA && m > 1 && k > 1) {
       const transposed = temporaries.allocate(batchA * m * k * 4);
-      const blocks = Math.ceil(m / 16);
-      pool.run(Task.transpose, [a, transposed, k, m], batchA * blocks, batchA * m * k);
+      transpose(runtime, a, transposed, batchA, k, m);
       a = transposed;
     }
     const b = backend.pointer(product.b, 'float32', temporaries);
@@ -83,37 +150,21 @@ export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo 
     const inCall = batch / repeat;
     for (let r = 0; r < repeat; r++) {
       const start = r * inCall;
-      const few = m <= FEW_ROWS;
-      const columnBlocks = Math.ceil(n / BLOCK_N);
-      const blocks = rowBlocks({
-        rows: m,
-        unitsPerBlock: inCall * columnBlocks,
-        threads: few ? 1 : pool.threads,
-        bytesPerRow: k * 4,
-        cacheBytes: Number.POSITIVE_INFINITY,
-        fewest: MIN_ROWS_PER_UNIT,
+      gemm(runtime, {
+        a: a + (start % batchA) * m * k * 4,
+        b: b + (start % batchB) * n * k * 4,
+        out: output.pointer + start * m * n * 4,
+        bias: biasPointer,
+        m,
+        n,
+        k,
+        batch: inCall,
+        strideA: batchA === 1 ? 0 : m * k,
+        strideB: batchB === 1 ? 0 : n * k,
+        transposedB: product.transposeB,
+        low,
+        high,
       });
-      pool.run(
-        few ? Task.gemmFewRowsF32 : Task.gemmF32,
-        [
-          a + (start % batchA) * m * k * 4,
-          b + (start % batchB) * n * k * 4,
-          output.pointer + start * m * n * 4,
-          biasPointer,
-          m,
-          n,
-          k,
-          batchA === 1 ? 0 : m * k,
-          batchB === 1 ? 0 : n * k,
-          product.transposeB ? 1 : 0,
-          blocks.rowsPerUnit,
-          blocks.rowBlocks,
-          floatBits(low),
-          floatBits(high),
-        ],
-        inCall * blocks.rowBlocks * columnBlocks,
-        inCall * m * n * k,
-      );
     }
     return output.info;
   });

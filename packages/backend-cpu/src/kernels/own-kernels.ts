@@ -4,6 +4,7 @@ import { attentionKernel, rmsNormKernel, rotaryKernel, swiGluKernel } from './fu
 import { groupwiseLinearKernel } from './groupwise-linear.js';
 import { int8LinearKernel } from './int8-linear.js';
 import { packWeightsKernel } from './pack-weights.js';
+import { conv2dKernels } from './tfjs-conv2d.js';
 import { elementwiseKernels } from './tfjs-elementwise.js';
 import { matMulKernels } from './tfjs-matmul.js';
 import { softmaxKernel } from './tfjs-softmax.js';
@@ -23,5 +24,6 @@ export function ownKernels(backendName: string): tf.KernelConfig[] {
     attentionKernel(backendName),
     softmaxKernel(backendName),
     ...elementwiseKernels(backendName),
+    ...conv2dKernels(backendName),
   ];
 }

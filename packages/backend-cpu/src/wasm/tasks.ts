@@ -19,6 +19,11 @@ export const Task = {
   binary: 16,
   quantizeBlocks: 17,
   gemmBlocks: 18,
+  gatherWindows: 19,
+  scatterWindows: 20,
+  accumulateGram: 21,
+  choleskyColumn: 22,
+  invertLowerTransposed: 23,
 } as const;
 
 /** One of {@link Task}. */
