@@ -118,8 +118,8 @@ fn main(index : i32) {
 /** For many rows: tiles of 64 × 64 results; a workgroup shares the values of x and the dequantized weights. */
 function tilePass(product: GroupwiseProduct): ComputePass {
   const { m, weight, bias } = product;
-  const shared = tileSize * tileColumns;
-  const acc = (i: number): string => `acc_${i}`;
+  const shared = (tileSize * tileColumns) / 4;
+  const acc = (i: number, j: number): string => `acc_${i}_${j}`;
   return {
     ...commonPass(product),
     key: `groupwise tile ${packedFormKey(weight.form)}`,
@@ -129,43 +129,43 @@ function tilePass(product: GroupwiseProduct): ComputePass {
 ${workgroupNumber}
 ${loadX(weight.columns % 4 === 0)}
 ${octetAt(weight.form)}
-var<workgroup> left : array<f32, ${shared}>;
-var<workgroup> right : array<f32, ${shared}>;
+var<workgroup> left : array<vec4<f32>, ${shared}>;
+var<workgroup> right : array<vec4<f32>, ${shared}>;
 fn main(index : i32) {
   let across = (uniforms.rows + ${tileSize - 1}) / ${tileSize};
   let firstRow = (workgroupNumber() / across) * ${tileSize};
   let firstChannel = (workgroupNumber() % across) * ${tileSize};
   let lane = i32(localIndex);
+  // Neighbouring threads compute neighbouring channels, and read neighbouring vectors.
   let tx = lane % 16;
   let ty = lane / 16;
   // Each thread brings eight columns of one line of both tiles.
-  let line = lane % ${tileSize};
-  let part = lane / ${tileSize};
+  let line = lane / 4;
+  let part = lane % 4;
   let row = min(firstRow + line, uniforms.m - 1);
   let channel = min(firstChannel + line, uniforms.rows - 1);
-  ${unroll(4, (i) => `var ${acc(i)} = vec4<f32>(0.0);`)}
+  ${unroll(4, (i) => unroll(4, (j) => `var ${acc(i, j)} = 0.0;`))}
   for (var start = 0; start < uniforms.columns; start += ${tileColumns}) {
     let k = start + 8 * part;
-    let x0 = xAt(row, k);
-    let x1 = xAt(row, k + 4);
     let w = octetAt(channel, k >> 3u);
-    ${unroll(4, (i) => `left[(8 * part + ${i}) * ${tileSize} + line] = x0[${i}];\n    left[(8 * part + ${4 + i}) * ${tileSize} + line] = x1[${i}];`)}
-    ${unroll(4, (i) => `right[(8 * part + ${i}) * ${tileSize} + line] = w.a[${i}];\n    right[(8 * part + ${4 + i}) * ${tileSize} + line] = w.b[${i}];`)}
+    left[2 * part * ${tileSize} + line] = xAt(row, k);
+    left[(2 * part + 1) * ${tileSize} + line] = xAt(row, k + 4);
+    right[2 * part * ${tileSize} + line] = w.a;
+    right[(2 * part + 1) * ${tileSize} + line] = w.b;
     workgroupBarrier();
-    for (var k = 0; k < ${tileColumns}; k++) {
-      let a = k * ${tileSize} + ty * 4;
-      let b = k * ${tileSize} + tx * 4;
-      let weights = vec4<f32>(right[b], right[b + 1], right[b + 2], right[b + 3]);
-      ${unroll(4, (i) => `${acc(i)} += left[a + ${i}] * weights;`)}
+    for (var v = 0; v < ${tileColumns / 4}; v++) {
+      ${unroll(4, (i) => `let a_${i} = left[v * ${tileSize} + ty + ${16 * i}];`)}
+      ${unroll(4, (j) => `let b_${j} = right[v * ${tileSize} + tx + ${16 * j}];`)}
+      ${unroll(4, (i) => unroll(4, (j) => `${acc(i, j)} += dot(a_${i}, b_${j});`))}
     }
     workgroupBarrier();
   }
   ${unroll(4, (i) =>
     unroll(
       4,
-      (j) => `if (firstRow + ty * 4 + ${i} < uniforms.m && firstChannel + tx * 4 + ${j} < uniforms.rows) {
-    result[(firstRow + ty * 4 + ${i}) * uniforms.rows + firstChannel + tx * 4 + ${j}] =
-      ${acc(i)}[${j}]${bias.length > 0 ? ` + bias[firstChannel + tx * 4 + ${j}]` : ''};
+      (j) => `if (firstRow + ty + ${16 * i} < uniforms.m && firstChannel + tx + ${16 * j} < uniforms.rows) {
+    result[(firstRow + ty + ${16 * i}) * uniforms.rows + firstChannel + tx + ${16 * j}] =
+      ${acc(i, j)}${bias.length > 0 ? ` + bias[firstChannel + tx + ${16 * j}]` : ''};
   }`,
     ),
   )}

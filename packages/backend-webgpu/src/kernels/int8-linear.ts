@@ -38,8 +38,8 @@ const vectorChannels = 4;
 
 /** Each thread of a tile's 16 × 16 computes 4 × 4 results. */
 const tileSize = 64;
-/** Words of each row that are shared at a time. */
-const tileWords = 8;
+/** Vectors of 16 levels of each line that are shared at a time. */
+const tileVectors = 4;
 
 /** Code that turns an exact sum into a result at (row, channel), with sums of levels where zero points need them. */
 function finish(product: Int8Product): string {
@@ -132,11 +132,13 @@ fn main(index : i32) {
   };
 }
 
-/** For many rows: tiles of 64 × 64 results, whose operands a workgroup shares. */
+/** For many rows: tiles of 64 × 64 results, whose operands a workgroup shares, 16 levels at a time. */
 function tilePass(product: Int8Product): ComputePass {
   const { m, rows, dot, shifted } = product;
-  const shared = tileSize * tileWords;
+  const shared = tileSize * tileVectors;
   const acc = (i: number, j: number): string => `acc_${i}_${j}`;
+  const products = (i: number, j: number): string =>
+    unroll(4, (c) => `dotInt8(a_${i}[${c}], b_${j}[${c}])`, ' + ');
   return {
     ...commonPass(product),
     key: `int8 tile ${dot} ${shifted}`,
@@ -146,44 +148,53 @@ function tilePass(product: Int8Product): ComputePass {
 ${workgroupNumber}
 ${integerDot(dot)}
 ${finish(product)}
-var<workgroup> left : array<u32, ${shared}>;
-var<workgroup> right : array<u32, ${shared}>;
+var<workgroup> left : array<vec4<u32>, ${shared}>;
+var<workgroup> right : array<vec4<u32>, ${shared}>;
 fn main(index : i32) {
   let across = (uniforms.rows + ${tileSize - 1}) / ${tileSize};
   let firstRow = (workgroupNumber() / across) * ${tileSize};
   let firstChannel = (workgroupNumber() % across) * ${tileSize};
   let lane = i32(localIndex);
-  let x = lane % 16;
-  let y = lane / 16;
+  // Neighbouring threads compute neighbouring channels, and read neighbouring vectors.
+  let tx = lane % 16;
+  let ty = lane / 16;
+  // Each thread brings one vector of both tiles.
+  let line = lane / ${tileVectors};
+  let part = lane % ${tileVectors};
+  let row = firstRow + line;
+  let channel = firstChannel + line;
+  let rowBase = row * uniforms.activationWords + ${headerWords};
+  let channelBase = channel * uniforms.words;
   ${unroll(4, (i) => unroll(4, (j) => `var ${acc(i, j)} = 0;`))}
   ${shifted ? unroll(4, (j) => `var sum_${j} = 0;`) : ''}
-  for (var start = 0; start < uniforms.words; start += ${tileWords}) {
-    for (var at = lane; at < ${shared}; at += 256) {
-      let line = at / ${tileWords};
-      let word = start + at % ${tileWords};
-      let to = (at % ${tileWords}) * ${tileSize} + line;
-      let inside = word < uniforms.words;
-      let row = firstRow + line;
-      let channel = firstChannel + line;
-      left[to] = 0u;
-      right[to] = 0u;
-      if (inside && row < uniforms.m) { left[to] = u32(activation[row * uniforms.activationWords + ${headerWords} + word]); }
-      if (inside && channel < uniforms.rows) { right[to] = u32(levels[channel * uniforms.words + word]); }
+  for (var start = 0; start < uniforms.words; start += ${4 * tileVectors}) {
+    var x = vec4<u32>(0u);
+    var w = vec4<u32>(0u);
+    for (var c = 0; c < 4; c++) {
+      let word = start + 4 * part + c;
+      if (word < uniforms.words && row < uniforms.m) { x[c] = u32(activation[rowBase + word]); }
+      if (word < uniforms.words && channel < uniforms.rows) { w[c] = u32(levels[channelBase + word]); }
     }
+    left[part * ${tileSize} + line] = x;
+    right[part * ${tileSize} + line] = w;
     workgroupBarrier();
-    for (var k = 0; k < ${tileWords}; k++) {
-      ${unroll(4, (i) => `let a_${i} = left[k * ${tileSize} + y * 4 + ${i}];`)}
-      ${unroll(4, (j) => `let b_${j} = right[k * ${tileSize} + x * 4 + ${j}];`)}
-      ${unroll(4, (i) => unroll(4, (j) => `${acc(i, j)} += dotInt8(a_${i}, b_${j});`))}
-      ${shifted ? unroll(4, (j) => `sum_${j} += dotInt8(b_${j}, 0x01010101u);`) : ''}
+    for (var k = 0; k < ${tileVectors}; k++) {
+      ${unroll(4, (i) => `let a_${i} = left[k * ${tileSize} + ty + ${16 * i}];`)}
+      ${unroll(4, (j) => `let b_${j} = right[k * ${tileSize} + tx + ${16 * j}];`)}
+      ${unroll(4, (i) => unroll(4, (j) => `${acc(i, j)} += ${products(i, j)};`))}
+      ${
+        shifted
+          ? unroll(4, (j) => `sum_${j} += ${unroll(4, (c) => `dotInt8(b_${j}[${c}], 0x01010101u)`, ' + ')};`)
+          : ''
+      }
     }
     workgroupBarrier();
   }
   ${unroll(4, (i) =>
     unroll(
       4,
-      (j) => `if (firstRow + y * 4 + ${i} < uniforms.m && firstChannel + x * 4 + ${j} < uniforms.rows) {
-    finish(firstRow + y * 4 + ${i}, firstChannel + x * 4 + ${j}, ${acc(i, j)}, ${shifted ? `sum_${j}` : '0'});
+      (j) => `if (firstRow + ty + ${16 * i} < uniforms.m && firstChannel + tx + ${16 * j} < uniforms.rows) {
+    finish(firstRow + ty + ${16 * i}, firstChannel + tx + ${16 * j}, ${acc(i, j)}, ${shifted ? `sum_${j}` : '0'});
   }`,
     ),
   )}

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { defineKernel } from '../program/kernel-call.js';
+import { nothingUniform, roundedProduct } from '../wgsl/exact-float.js';
 
 const threads = 64;
 
@@ -20,11 +21,13 @@ export function rotaryEmbeddingKernel(): tf.KernelConfig {
         { name: 'sequence', type: 'int32', value: x.shape[1] },
         { name: 'width', type: 'int32', value: x.shape[2] },
         { name: 'headSize', type: 'int32', value: call.number('headSize') },
+        nothingUniform,
       ],
       output: { shape: x.shape, dtype: 'float32' },
       workgroupSize: threads,
       workgroups: Math.ceil(size / threads),
       code: `
+${roundedProduct}
 fn main(index : i32) {
   if (index >= uniforms.elements) { return; }
   let position = (index / uniforms.width) % uniforms.sequence;
@@ -33,7 +36,7 @@ fn main(index : i32) {
   let angle = position * uniforms.headSize + at;
   var partner = 0.0;
   if (at < half) { partner = -x[index + half]; } else { partner = x[index - half]; }
-  result[index] = x[index] * cosines[angle] + partner * sines[angle];
+  result[index] = rounded(x[index] * cosines[angle]) + rounded(partner * sines[angle]);
 }
 `,
     });

@@ -1,6 +1,8 @@
 import { TampError } from '@tamp/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { defineKernel } from '../program/kernel-call.js';
+import { exactDivision } from '../wgsl/exact-division.js';
+import { exactExp, nothingUniform, roundedProduct } from '../wgsl/exact-float.js';
 
 const threads = 64;
 
@@ -22,16 +24,17 @@ export function swiGluKernel(): tf.KernelConfig {
         { name: 'gate', tensor: gate },
         { name: 'up', tensor: up },
       ],
-      uniforms: [{ name: 'elements', type: 'int32', value: size }],
+      uniforms: [{ name: 'elements', type: 'int32', value: size }, nothingUniform],
       output: { shape: gate.shape, dtype: 'float32' },
       workgroupSize: threads,
       workgroups: Math.ceil(size / threads),
       code: `
+${exactDivision}
+${roundedProduct}
+${exactExp}
 fn main(index : i32) {
   if (index >= uniforms.elements) { return; }
-  // Of a value of large magnitude the exponential would overflow, and WGSL leaves infinities open.
-  let decay = exp(-abs(gate[index]));
-  let sigmoid = select(decay, 1.0, gate[index] >= 0.0) / (1.0 + decay);
+  let sigmoid = divideExactly(1.0, 1.0 + expExactly(-gate[index]));
   result[index] = gate[index] * sigmoid * up[index];
 }
 `,
