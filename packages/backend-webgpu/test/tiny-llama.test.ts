@@ -20,7 +20,8 @@ function bytesOnGpu(): number {
 describe.skipIf('missing' in webgpu)('tiny-llama on WebGPU in Node', () => {
   let written: TinyLlamaArchives;
   beforeAll(async () => {
-    await registerCpuBackend();
+    // The same arithmetic as the GPU's kernels: without fused multiply-adds.
+    await registerCpuBackend({ simd: 'baseline' });
     await tf.setBackend('tamp-cpu');
     written = await writeTinyLlamaArchives();
     registerWebGpuKernels();

@@ -1,0 +1,62 @@
+import { rmSync } from 'node:fs';
+import { registerCpuBackend } from '@tamp/backend-cpu';
+import { openArchiveFile } from '@tamp/export-zip/node';
+import { measurePerplexity } from '@tamp/recipe';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ChromiumPage, chromiumPath, startChromiumPage } from './driver/chromium-page.js';
+import { type TinyLlamaArchives, writeTinyLlamaArchives } from './driver/tiny-llama-archives.js';
+
+const executable = chromiumPath();
+if (executable === undefined) {
+  if (process.env.TAMP_REQUIRE_DRIVERS === '1') throw new Error('Chromium is not installed');
+  console.warn('SKIPPED: WebGPU tests in Chromium, which is not installed.');
+}
+
+describe.skipIf(executable === undefined)('WebGPU in Chromium', () => {
+  let page: ChromiumPage;
+  let written: TinyLlamaArchives;
+  beforeAll(async () => {
+    // The same arithmetic as the GPU's kernels: without fused multiply-adds.
+    await registerCpuBackend({ simd: 'baseline' });
+    await tf.setBackend('tamp-cpu');
+    written = await writeTinyLlamaArchives();
+    page = await startChromiumPage(executable ?? '');
+  }, 120_000);
+  afterAll(async () => {
+    await page.close();
+    tf.removeBackend('tamp-cpu');
+    rmSync(written.folder, { recursive: true, force: true });
+  });
+
+  it('passes every check that the other backends pass', { timeout: 600_000 }, async () => {
+    const { adapter, integerDot } = await page.call('start');
+    console.log(`Chromium ${page.version}, adapter ${adapter}, ${integerDot} integer products`);
+    const names = await page.call('checks');
+    expect(names.length).toBeGreaterThan(10);
+    const failures: string[] = [];
+    for (const name of names) {
+      const failure = await page.call('run', name);
+      if (failure !== null) failures.push(`${name}: ${failure}`);
+    }
+    expect(failures).toEqual([]);
+  });
+
+  it.each(['W8A8', 'W4A16'] as const)(
+    '%s: the perplexity of the CPU, within 1e-4 of it',
+    {
+      timeout: 600_000,
+    },
+    async (name) => {
+      const path = written.archives.find((archive) => archive.name === name)?.path ?? '';
+      const { model, close } = await openArchiveFile(path);
+      const { perplexity: cpu } = await measurePerplexity(model, written.windows);
+      await close();
+      const address = await page.serve(`${name}.tamp.zip`, path);
+      const gpu = await page.call('perplexity', address, [...written.windows.ids], written.windows.length);
+      console.log(`${name}: perplexity over 16 windows ${cpu} on the CPU, ${gpu} in Chromium`);
+      expect(Math.abs(gpu - cpu) / cpu).toBeLessThan(1e-4);
+    },
+  );
+});
