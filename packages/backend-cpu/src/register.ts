@@ -53,6 +53,8 @@ export async function registerCpuBackend(options: CpuBackendOptions = {}): Promi
   }
   for (const config of own) if (!present.has(config.kernelName)) tf.registerKernel(config);
   tf.registerBackend(name, () => backend, PRIORITY);
+  // tfjs disposes only what it has looked up once: now, so that removing the backend always ends its threads.
+  tf.findBackend(name);
   return describe(name, backend);
 }
 
