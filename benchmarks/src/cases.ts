@@ -18,7 +18,15 @@ export type BenchmarkCase = ProductCase | ModelCase;
 
 /** One way to run a case: a peer with a number of threads and a variant of its own. */
 export interface Contender {
-  readonly peer: 'tamp' | 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'typescript';
+  readonly peer:
+    | 'tamp'
+    | 'onnxruntime-web'
+    | 'onnxruntime-node'
+    | 'tfjs-wasm'
+    | 'typescript'
+    | 'tamp-webgpu'
+    | 'tfjs-webgpu'
+    | 'onnxruntime-webgpu';
   readonly threads: number;
   readonly variant: string;
 }

@@ -21,6 +21,9 @@ let prepared: Prepared | undefined;
 async function start({ peer, threads }: Contender): Promise<string> {
   if (peer === 'tamp') return (await import('./contenders/tamp.js')).startTamp(threads);
   if (peer === 'tfjs-wasm') return (await import('./contenders/tfjs-wasm.js')).startTfjsWasm(threads);
+  if (peer === 'tamp-webgpu' || peer === 'tfjs-webgpu') {
+    return (await import('./contenders/webgpu.js')).startWebGpu();
+  }
   return '';
 }
 
@@ -34,7 +37,15 @@ async function makeReady({ peer, threads, variant }: Contender, benchmark: Bench
     return (await import('./contenders/tfjs-wasm.js')).prepareTfjsWasm(benchmark, data);
   if (peer === 'typescript')
     return (await import('./contenders/typescript.js')).prepareTypescript(benchmark, data);
+  if (peer === 'tamp-webgpu' || peer === 'tfjs-webgpu') {
+    return (await import('./contenders/webgpu.js')).prepareWebGpu(peer, benchmark, variant, data);
+  }
   const { loadOnnxRuntime, prepareOnnxRuntime } = await import('./contenders/onnxruntime.js');
+  if (peer === 'onnxruntime-webgpu') {
+    (await import('./contenders/webgpu.js')).chooseVulkanDriver();
+    const runtime = loadOnnxRuntime('onnxruntime-node', threads);
+    return prepareOnnxRuntime(runtime, 'webgpu', threads, benchmark, variant, data);
+  }
   const provider = peer === 'onnxruntime-web' ? 'wasm' : 'cpu';
   return prepareOnnxRuntime(loadOnnxRuntime(peer, threads), provider, threads, benchmark, variant, data);
 }
@@ -82,7 +93,7 @@ async function answer(request: Request): Promise<Reply> {
     return { ok: true, error };
   }
   if (prepared === undefined) return { ok: false, problem: 'nothing is prepared' };
-  return { ok: true, perStep: await time(prepared.step, request.milliseconds) };
+  return { ok: true, perStep: (await time(prepared.step, request.milliseconds)) / (prepared.runs ?? 1) };
 }
 
 process.on('message', (request: Request) => {

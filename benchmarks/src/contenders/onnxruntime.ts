@@ -35,7 +35,7 @@ export function loadOnnxRuntime(peer: 'onnxruntime-web' | 'onnxruntime-node', th
 /** Makes a layer ready as an ONNX model. */
 export async function prepareOnnxRuntime(
   runtime: OnnxRuntime,
-  executionProvider: 'wasm' | 'cpu',
+  executionProvider: 'wasm' | 'cpu' | 'webgpu',
   threads: number,
   benchmark: ProductCase,
   variant: string,

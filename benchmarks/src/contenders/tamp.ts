@@ -13,7 +13,7 @@ export async function startTamp(threads: number): Promise<string> {
 }
 
 /** Levels of 4 or 8 bits as the plain words that files hold. */
-function plainWords(levels: Int8Array, bits: number): Int32Array {
+export function plainWords(levels: Int8Array, bits: number): Int32Array {
   const bytes = new Uint8Array(Math.ceil((levels.length * bits) / 32) * 4);
   const half = 2 ** (bits - 1);
   levels.forEach((level, i) => {

@@ -1,0 +1,52 @@
+import type { Comparison, Contender } from './cases.js';
+
+const tamp = (variant: string): Contender => ({ peer: 'tamp-webgpu', threads: 1, variant });
+const tfjs = (variant: string): Contender => ({ peer: 'tfjs-webgpu', threads: 1, variant });
+const onnx = (variant: string): Contender => ({ peer: 'onnxruntime-webgpu', threads: 1, variant });
+
+const shapes = [
+  [1, 4096, 4096],
+  [1, 4096, 14336],
+  [8, 4096, 4096],
+  [256, 4096, 4096],
+  [1024, 2048, 2048],
+] as const;
+
+/** Small enough for a software adapter. */
+const smallShapes = [
+  [1, 1024, 1024],
+  [64, 512, 512],
+] as const;
+
+function comparisons([m, k, n]: readonly [number, number, number]): Comparison[] {
+  return [
+    {
+      title: `4-bit linear layer in groups of 32, ${m} × ${k} × ${n}`,
+      benchmark: { kind: 'groupwise', m, k, n, groupSize: 32 },
+      contenders: [
+        tamp('W4A16'),
+        tfjs('float32'),
+        onnx('accuracy level 0'),
+        onnx('accuracy level 4'),
+        tamp('W4A16, queued'),
+        tfjs('float32, queued'),
+      ],
+    },
+    {
+      title: `int8 linear layer, ${m} × ${k} × ${n}`,
+      benchmark: { kind: 'int8', m, k, n },
+      contenders: [
+        tamp('per token'),
+        tamp('per tensor'),
+        tfjs('float32'),
+        tamp('per token, queued'),
+        tfjs('float32, queued'),
+      ],
+    },
+  ];
+}
+
+/** Everything `pnpm bench:webgpu` runs. */
+export function webGpuComparisons(software: boolean): Comparison[] {
+  return (software ? smallShapes : shapes).flatMap(comparisons);
+}

@@ -1,0 +1,54 @@
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { ContenderProcess } from './contender-process.js';
+import { measure } from './measure.js';
+import { environment, resultTable } from './report.js';
+import { webGpuComparisons } from './webgpu-cases.js';
+
+const program = new Command('bench:webgpu')
+  .description(
+    "Times the WebGPU kernels through Dawn against tfjs's and onnxruntime's, interleaved, as ratios.",
+  )
+  .option('--rounds <number>', 'rounds per case', '7')
+  .option('--milliseconds <number>', 'time of one contender in one round', '60')
+  .option('--only <text>', 'only cases whose title contains this')
+  .option('--write <file>', 'write the tables to this Markdown file');
+program.parse();
+const options: { rounds: string; milliseconds: string; only?: string; write?: string } = program.opts();
+
+const probe = new ContenderProcess({ peer: 'tamp-webgpu', threads: 1, variant: '' }, process.execPath);
+const started = await probe.ask({ command: 'start', contender: probe.contender });
+probe.stop();
+if (!started.ok) {
+  console.error(
+    `WebGPU does not start: ${started.problem}. Install a Vulkan driver, or name one in VK_ICD_FILENAMES.`,
+  );
+  process.exit(1);
+}
+const adapter = started.note ?? 'unknown';
+const software = /swiftshader|llvmpipe|lavapipe/i.test(adapter);
+
+const sections = [
+  '# WebGPU benchmarks',
+  '',
+  `Adapter: ${adapter}. ${environment()}. Measured ${new Date().toISOString().slice(0, 10)}.`,
+  ...(software
+    ? [
+        '',
+        '**A software adapter: these figures say that everything runs, and nothing about speed on a GPU.**',
+      ]
+    : []),
+  '',
+  'A time is from a float array to a float array, uploads and reading back included; `queued` variants leave the input',
+  'on the GPU and read one result in 32 runs. Ratios are to the first contender of the same round.',
+  '',
+];
+console.log(sections.join('\n'));
+const effort = { rounds: Number(options.rounds), milliseconds: Number(options.milliseconds) };
+for (const comparison of webGpuComparisons(software)) {
+  if (!comparison.title.includes(options.only ?? '')) continue;
+  const table = resultTable(await measure(comparison, process.execPath, effort));
+  console.log(table);
+  sections.push(table);
+}
+if (options.write !== undefined) writeFileSync(options.write, sections.join('\n'));
