@@ -4,6 +4,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { registerWebGpuKernels } from '../src/index.js';
 import { fusedChecks } from './body/fused-checks.js';
+import { levelChecks } from './body/level-checks.js';
 import { quantizedChecks } from './body/quantized-checks.js';
 import { integerChecks } from './body/webgpu-integer-checks.js';
 import { webGpuInNode } from './driver/node-webgpu.js';
@@ -15,7 +16,8 @@ describe('tamp-cpu', () => {
     await registerCpuBackend();
   });
   afterAll(() => tf.removeBackend('tamp-cpu'));
-  for (const check of [...quantizedChecks, ...fusedChecks]) it(check.name, () => check.run('tamp-cpu'));
+  for (const check of [...quantizedChecks, ...fusedChecks, ...levelChecks])
+    it(check.name, () => check.run('tamp-cpu'));
 });
 
 describe.skipIf('missing' in webgpu)(
@@ -25,7 +27,8 @@ describe.skipIf('missing' in webgpu)(
       registerWebGpuKernels();
     });
     for (const check of integerChecks()) it(check.name, () => check.run('webgpu'));
-    for (const check of [...quantizedChecks, ...fusedChecks]) it(check.name, () => check.run('webgpu'));
+    for (const check of [...quantizedChecks, ...fusedChecks, ...levelChecks])
+      it(check.name, () => check.run('webgpu'));
 
     it('the same without dot4I8Packed', async () => {
       registerWebGpuKernels({ integerDot: 'unpacked' });

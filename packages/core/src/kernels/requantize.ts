@@ -18,7 +18,7 @@ const largestLevel = 255;
  * exactly rounded float32 operation, so every backend gives the same levels.
  */
 export function quantizeLevels(x: tf.Tensor, { scale, zeroPoint }: LevelParams): tf.Tensor {
-  return toLevels(tf.mul(x, Math.fround(1 / scale)), zeroPoint, 0);
+  return tf.cast(toLevels(tf.mul(x, Math.fround(1 / scale)), zeroPoint, 0), 'int32');
 }
 
 /** fround((level − zeroPoint) · scale). */
@@ -27,12 +27,12 @@ export function dequantizeLevels(levels: tf.Tensor, { scale, zeroPoint }: LevelP
 }
 
 /**
- * Rounds values in units of the new scale to levels. `lowest` is the smallest level: the zero point fuses a ReLU, else
+ * Rounds values in units of the new scale to levels, as float32. `lowest` is the smallest level: the zero point fuses a ReLU, else
  * it is 0.
  */
 function toLevels(x: tf.Tensor, zeroPoint: number, lowest: number): tf.Tensor {
   const shifted = tf.add(tf.round(x), zeroPoint);
-  return tf.cast(tf.clipByValue(shifted, lowest, largestLevel), 'int32');
+  return tf.clipByValue(shifted, lowest, largestLevel);
 }
 
 /** How a layer's sums become the levels of its output. */
@@ -53,7 +53,8 @@ function levelSums(x: tf.Tensor, weight: QuantizedOperand, inputZeroPoint: numbe
   return runPackedKernel(
     'TampInt8Linear',
     {
-      x: tf.cast(tf.sub(x, tf.scalar(inputZeroPoint, 'int32')), 'float32'),
+      // The subtraction comes after the cast: on WebGPU a cast to float alone leaves integers in the buffer.
+      x: tf.sub(tf.cast(x, 'float32'), inputZeroPoint),
       levels: weight.levels,
       scales: tf.ones([rows, 1]),
       zeroPoints: weight.zeroPoints ?? undefined,
@@ -70,7 +71,7 @@ function levelSums(x: tf.Tensor, weight: QuantizedOperand, inputZeroPoint: numbe
 }
 
 /**
- * Levels x int32 [m, columns] times an int8 weight, as levels of the output [m, rows]. `multiplier` [rows] is
+ * Levels x int32 [m, columns] times an int8 weight, as levels of the output [m, rows], still float32. `multiplier` [rows] is
  * fround(fround(input scale · weight scale) / output scale); `offset` [rows] is the bias in units of the sums,
  * fround(bias / fround(input scale · weight scale)). Arithmetic, in this order and in float32 (FBGEMM's
  * requantization): sum = fround(exact int32 sum); fround(sum + offset); fround(· multiplier); roundHalfEven; + zero
@@ -100,7 +101,8 @@ export function levelsAdd(
   result: LevelParams & Requantization,
 ): tf.Tensor {
   const sum = tf.add(dequantizeLevels(a, aParams), dequantizeLevels(b, bParams));
-  return toLevels(tf.mul(sum, Math.fround(1 / result.scale)), result.zeroPoint, result.lowest);
+  const scaled = tf.mul(sum, Math.fround(1 / result.scale));
+  return tf.cast(toLevels(scaled, result.zeroPoint, result.lowest), 'int32');
 }
 
 /** The rule of {@link levelsLinear} for one output, in plain numbers. `sum` is the exact integer. */

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeAttribute } from './attributes.js';
+import { integersAsFloats } from './integers-as-floats.js';
 import { asTensor, type Operator, rejectInputs } from './operator.js';
 import { windowedSize } from './windowed-size.js';
 
@@ -30,7 +31,9 @@ export const maxPool2d: Operator = {
     const stride = sizeAttribute(attributes, 'stride', 'max_pool2d');
     const x = asTensor(input);
     // Not every tfjs backend pools integers; levels are exact as floats.
-    const last = tf.cast(tf.transpose(x, [0, 2, 3, 1]), 'float32') as tf.Tensor4D;
-    return tf.cast(tf.transpose(tf.maxPool(last, size, stride, 'valid'), [0, 3, 1, 2]), x.dtype);
+    const floats = x.dtype === 'float32' ? x : integersAsFloats(x);
+    const last = tf.transpose(floats, [0, 2, 3, 1]) as tf.Tensor4D;
+    const pooled = tf.transpose(tf.maxPool(last, size, stride, 'valid'), [0, 3, 1, 2]);
+    return x.dtype === 'float32' ? pooled : tf.cast(pooled, x.dtype);
   },
 };

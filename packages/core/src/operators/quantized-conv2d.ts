@@ -77,6 +77,8 @@ export const quantizedConv2d: Operator = {
       zeroPoint,
       requantization(attributes, 'quantized_conv2d'),
     );
-    return tf.transpose(tf.reshape(levels, [batch, outHeight, outWidth, weight.rows]), [0, 3, 1, 2]);
+    const last = tf.reshape(levels, [batch, outHeight, outWidth, weight.rows]);
+    // tfjs's WebGPU backend cannot transpose integers: the cast comes last.
+    return tf.cast(tf.transpose(last, [0, 3, 1, 2]), 'int32');
   },
 };

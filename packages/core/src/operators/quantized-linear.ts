@@ -31,6 +31,6 @@ export const quantizedLinear: Operator = {
       zeroPointAttribute(attributes, 'inputZeroPoint', 'quantized_linear'),
       requantization(attributes, 'quantized_linear'),
     );
-    return tf.reshape(levels, [...x.shape.slice(0, -1), weight.rows]);
+    return tf.cast(tf.reshape(levels, [...x.shape.slice(0, -1), weight.rows]), 'int32');
   },
 };

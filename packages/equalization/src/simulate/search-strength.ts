@@ -7,6 +7,9 @@ import { outputNoise } from './int8-noise.js';
 /** Strengths that the search tries: 0 to 1 in steps of 0.05. */
 const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
 
+/** Noise relative to that of doing nothing, below which a strength is worth rewriting weights for: 0.5 dB. */
+const worthwhile = 10 ** -0.05;
+
 /** A layer of a group with its weight, and how much each of its output channels counts. */
 export interface WeightedReader {
   readonly node: OperatorNode;
@@ -52,7 +55,8 @@ async function relativeNoise(search: StrengthSearch, scale: Float32Array): Promi
 
 /**
  * The strength of SmoothQuant's rule with which int8 makes the smallest error in the readers' outputs on the sample,
- * and its scale. Doing nothing is among the candidates: then there is no strength and every scale is 1.
+ * and its scale. Where none gains half a decibel, nothing is done: there is no strength, and every scale is 1. Less
+ * than that is within what another sample would say.
  */
 export async function searchStrength(
   search: StrengthSearch,
@@ -60,7 +64,7 @@ export async function searchStrength(
   let best: { readonly alpha?: number; readonly scale: Float32Array } = {
     scale: new Float32Array(search.inputMagnitude.length).fill(1),
   };
-  let smallest = await relativeNoise(search, best.scale);
+  let smallest = worthwhile * (await relativeNoise(search, best.scale));
   for (const alpha of strengths) {
     search.signal.throwIfAborted();
     const scale = smoothScale(search.inputMagnitude, search.weightMagnitude, alpha);
