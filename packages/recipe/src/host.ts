@@ -1,6 +1,7 @@
 import type { Model, ModifierDefinition } from '@tamp/core';
 import type { CheckpointStore, ValueStorage } from '@tamp/sequential-pipeline';
 import type { ExportTarget } from './schema/recipe-schema.js';
+import type { NamedTensorData, TensorData } from './tensor-data.js';
 
 /** Text to tokens and back. */
 export interface Tokenizer {
@@ -40,6 +41,13 @@ export interface StagedExport {
   discard(): Promise<void>;
 }
 
+/** A training's state as a file holds it. */
+export interface CheckpointFile {
+  readonly tensors: readonly NamedTensorData[];
+  /** Everything that is no tensor, as text. */
+  readonly description: string;
+}
+
 /** Options of {@link RecipeHost.stageExport}. */
 export interface ExportOptions {
   readonly signal?: AbortSignal;
@@ -62,6 +70,12 @@ export interface RecipeHost {
   loadTokenizer(model: Model): Promise<Tokenizer>;
   /** A whole text file as UTF-8. */
   readText(path: string): Promise<string>;
+  /** Tensors of a safetensors file by name, whole. Rejects for a name it lacks and a dtype that holds no samples. */
+  readTensors(path: string, names: readonly string[]): Promise<ReadonlyMap<string, TensorData>>;
+  /** The tensors and the text of a checkpoint file, or undefined when there is none. */
+  readCheckpoint(path: string): Promise<CheckpointFile | undefined>;
+  /** Writes a checkpoint file in place of the one there is, which stays until the new one is complete. */
+  writeCheckpoint(path: string, checkpoint: CheckpointFile): Promise<void>;
   /** Checks before any work that a format for the target's name exists. */
   checkExport(target: ExportTarget): void;
   /** Checks before any work that a report of that name can be written. */

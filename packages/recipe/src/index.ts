@@ -7,6 +7,7 @@ export { nextTokenLoss } from './evaluation/cross-entropy.js';
 export { measurePerplexity, type PerplexityOptions, type PerplexityResult } from './evaluation/perplexity.js';
 export type {
   Artifact,
+  CheckpointFile,
   ExportOptions,
   OpenedModel,
   OpenedTokenizer,
@@ -40,3 +41,5 @@ export {
   type ModifierUse,
   type Recipe,
 } from './schema/recipe-schema.js';
+export type { LabelledSource, TrainingOptimizer, TrainingSettings } from './schema/training-schema.js';
+export type { NamedTensorData, TensorData } from './tensor-data.js';

@@ -20,42 +20,6 @@ export interface RecipeReading {
   readonly problems: readonly TampError[];
 }
 
-/** Keys that name what tamp does not do yet: they get a plain answer instead of `unknown key`. */
-const notSupported: readonly {
-  readonly path: readonly string[];
-  readonly problem: string;
-  readonly remedy: string;
-}[] = [
-  {
-    path: ['training'],
-    problem: 'recipes that train are not supported yet',
-    remedy: 'Take training out, and use modifiers that need no training.',
-  },
-  {
-    path: ['gates', 'accuracyDrop'],
-    problem: 'the gate accuracyDrop needs labelled data, which recipes cannot name yet',
-    remedy: 'Use perplexityIncrease with data.evaluation.',
-  },
-];
-
-function unsupportedProblems(document: RecipeDocument): readonly TampError[] {
-  return notSupported
-    .filter(({ path }) => document.at(path) !== undefined)
-    .map(
-      ({ path, problem, remedy }) =>
-        new TampError(problem, { code: 'usage', at: document.locateKey(path), remedy }),
-    );
-}
-
-/** The issues without what {@link unsupportedProblems} says already. */
-function remainingIssues(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
-  return issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys' || issue.path.length > 0) return [issue];
-    const keys = issue.keys.filter((key) => !notSupported.some(({ path }) => path.join() === key));
-    return keys.length === 0 ? [] : [{ ...issue, keys }];
-  });
-}
-
 function withEntries(file: RecipeFile): Recipe {
   const { modifiers, report, ...rest } = file;
   return {
@@ -89,14 +53,13 @@ export function readRecipe(text: string, file: string): RecipeReading {
       }),
     ]);
   }
-  const unsupported = unsupportedProblems(document);
   const parsed = recipeSchema.safeParse(document.value);
-  if (parsed.success) return { document, recipe: withEntries(parsed.data), problems: unsupported };
+  if (parsed.success) return { document, recipe: withEntries(parsed.data), problems: [] };
   const context = { document, base: [], schema: jsonSchemaOf(recipeSchema) };
   return {
     document,
     recipe: withoutErrors(document, parsed.error.issues),
-    problems: [...unsupported, ...schemaProblems(remainingIssues(parsed.error.issues), context)],
+    problems: schemaProblems(parsed.error.issues, context),
   };
 }
 

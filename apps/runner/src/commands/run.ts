@@ -24,6 +24,7 @@ export interface RunCommandOptions {
 
 const stages: Readonly<Record<RunStage, Stage>> = {
   'evaluate-before': { key: 'evaluate-before', title: 'Evaluating the model as it is', unit: 'window' },
+  train: { key: 'train', title: 'Training', unit: 'step' },
   modify: { key: 'modify', title: 'Compressing', unit: 'layer' },
   'evaluate-after': { key: 'evaluate-after', title: 'Evaluating the compressed model', unit: 'window' },
   export: { key: 'export', title: 'Writing', unit: 'byte' },
@@ -33,6 +34,8 @@ function missedText({ gate, limit, actual, artifact }: MissedGate): string {
   switch (gate) {
     case 'perplexityIncrease':
       return `perplexity changed by ${percentText(actual)}, and the gate perplexityIncrease allows ${percentText(limit)}`;
+    case 'accuracyDrop':
+      return `accuracy dropped by ${actual.toFixed(4)}, and the gate accuracyDrop allows ${limit}`;
     case 'maxBytes':
       return `${artifact} has ${bytesText(actual)} (${actual} bytes), and the gate maxBytes allows ${bytesText(limit)}`;
   }

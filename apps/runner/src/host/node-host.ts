@@ -10,6 +10,7 @@ import { openTokenizerAt, tokenizerOf } from './open-tokenizer.js';
 import { readTextAt } from './read-text.js';
 import { loadModifier, modifierUrl } from './resolve-modifier.js';
 import { stageArchive } from './stage-archive.js';
+import { readCheckpointAt, readTensorsAt, writeCheckpointAt } from './tensor-files.js';
 
 /** How files and packages that a recipe names are found in Node. */
 export interface NodeHostOptions {
@@ -47,6 +48,9 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
       return tokenizerOf(model, 'Name the folder of its tokenizer with the key tokenizer.');
     },
     readText: (path) => readTextAt(absolute(path)),
+    readTensors: (path, names) => readTensorsAt(absolute(path), names),
+    readCheckpoint: (path) => readCheckpointAt(absolute(path)),
+    writeCheckpoint: (path, checkpoint) => writeCheckpointAt(absolute(path), checkpoint),
     checkExport({ to }) {
       if (!to.endsWith('.tamp.zip')) {
         throw new TampError(`there is no format for ${to}`, {

@@ -2,7 +2,8 @@ import type { LayerReport } from '@tamp/core';
 import { Window } from 'happy-dom';
 import { bytesText } from './bytes-text.js';
 import { errorChart, sizeChart } from './charts.js';
-import type { ReportData } from './report-data.js';
+import { qualityRows } from './quality-rows.js';
+import type { EpochReport, ReportData } from './report-data.js';
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -45,6 +46,29 @@ function figuresText(layer: LayerReport): string {
     .join(', ');
 }
 
+/** One line for each epoch of training, with the figures of the modifiers. */
+function trainingTable(document: Document, epochs: readonly EpochReport[]): Element {
+  const names = [...new Set(epochs.flatMap(({ figures }) => Object.keys(figures)))];
+  const number = (value: number | undefined): Cell => ({
+    number: value === undefined ? '' : `${Number(value.toPrecision(5))}`,
+  });
+  return table(
+    document,
+    [
+      'epoch',
+      ...['loss', 'penalty', 'validation loss', 'accuracy', ...names].map((name) => ({ number: name })),
+    ],
+    epochs.map(({ epoch, loss, penalty, validation, figures }) => [
+      `${epoch}`,
+      number(loss),
+      number(penalty),
+      number(validation?.loss),
+      number(validation?.accuracy),
+      ...names.map((name) => number(figures[name])),
+    ]),
+  );
+}
+
 function summary(document: Document, data: ReportData): Element {
   const { before, after } = data.evaluation;
   const rows: (readonly Cell[])[] = [
@@ -55,17 +79,9 @@ function summary(document: Document, data: ReportData): Element {
       { number: `${(data.sizes.before / data.sizes.after).toFixed(2)}× smaller` },
     ],
   ];
-  if (before !== null || after !== null) {
-    const change =
-      before !== null && after !== null
-        ? `${after.perplexity >= before.perplexity ? '+' : ''}${(after.perplexity - before.perplexity).toFixed(4)}`
-        : '';
-    rows.push([
-      'perplexity',
-      { number: before?.perplexity.toFixed(4) ?? '' },
-      { number: after?.perplexity.toFixed(4) ?? '' },
-      { number: change },
-    ]);
+  const signed = (a: number, b: number): string => `${b >= a ? '+' : ''}${(b - a).toFixed(4)}`;
+  for (const row of qualityRows(before, after, 4, signed)) {
+    rows.push([row.name, { number: row.before }, { number: row.after }, { number: row.change }]);
   }
   return table(document, ['', { number: 'before' }, { number: 'after' }, { number: 'change' }], rows);
 }
@@ -102,6 +118,9 @@ export async function reportPage(data: ReportData): Promise<string> {
           data.artifacts.map(({ path, bytes }) => [path, { number: bytesText(bytes) }]),
         ),
       );
+    }
+    if (data.training !== undefined) {
+      body.append(element(document, 'h2', 'Training'), trainingTable(document, data.training));
     }
     if (layers.length > 0) {
       body.append(element(document, 'h2', 'Size by layer'), sizeChart(document, layers));

@@ -1,6 +1,7 @@
 import type { RunResult } from '@tamp/recipe';
 import { shownPath } from '../host/open-model.js';
 import { bytesText } from '../report/bytes-text.js';
+import { qualityRows } from '../report/quality-rows.js';
 import { tableText } from './table.js';
 import type { Terminal } from './terminal.js';
 import { durationText, percentText } from './texts.js';
@@ -44,13 +45,9 @@ export function resultText(terminal: Terminal, result: RunResult): string {
       sizes.after === 0 ? '' : `${(sizes.before / sizes.after).toFixed(2)}× smaller`,
     ],
   ];
-  if (before !== null && after !== null) {
-    rows.push([
-      'perplexity',
-      before.perplexity.toFixed(6),
-      after.perplexity.toFixed(6),
-      percentText(after.perplexity / before.perplexity - 1),
-    ]);
+  const relative = (a: number, b: number): string => percentText(b / a - 1);
+  for (const row of qualityRows(before, after, 6, relative)) {
+    rows.push([row.name, row.before, row.after, row.change]);
   }
   parts.push(
     tableText(

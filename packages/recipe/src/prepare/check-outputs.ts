@@ -53,6 +53,19 @@ export function outputProblems(
       'Evaluate, or take the gate out.',
     );
   }
+  if (recipe.gates.accuracyDrop !== undefined && document.at(['data', 'validation']) === undefined) {
+    usage(
+      ['gates', 'accuracyDrop'],
+      'the gate accuracyDrop needs labelled samples to measure on',
+      'Give data.validation, or take the gate out.',
+    );
+  } else if (recipe.gates.accuracyDrop !== undefined && !evaluate) {
+    usage(
+      ['gates', 'accuracyDrop'],
+      'the gate accuracyDrop cannot be checked without evaluation',
+      'Evaluate, or take the gate out.',
+    );
+  }
   if (recipe.gates.maxBytes !== undefined && !hasEntries(document.at(['export']))) {
     usage(
       ['gates', 'maxBytes'],

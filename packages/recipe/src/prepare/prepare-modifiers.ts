@@ -1,4 +1,4 @@
-import { type Model, type Modifier, type ModifierPlan, TampError } from '@tamp/core';
+import type { Model, Modifier, ModifierPlan, TampError } from '@tamp/core';
 import type { RecipeDocument } from '../document/recipe-document.js';
 import { modifierProblem, problemAt } from '../errors/locate-problem.js';
 import type { RecipeHost } from '../host.js';
@@ -44,12 +44,6 @@ async function readyModifier(
       });
     }
     const modifier = definition.create(options.data);
-    if (modifier.needs === 'training') {
-      throw new TampError(`${use} needs training, and recipes that train are not supported yet`, {
-        code: 'usage',
-        remedy: 'Use it from a program, as its README shows, or choose another modifier.',
-      });
-    }
     return { name: use, description: definition.description, modifier, index };
   } catch (error) {
     return [problemAt(error, document, ['modifiers', index, 'use'])];

@@ -7,22 +7,25 @@ import { outputProblems } from './check-outputs.js';
 import { checkPipeline } from './check-pipeline.js';
 import { openRecipeModel } from './prepare-model.js';
 import { type PlannedModifier, planModifiers, readyModifiers } from './prepare-modifiers.js';
+import { type RecipeSamples, readSamples, trainingProblems } from './prepare-samples.js';
 import { type RecipeTexts, readTexts, tokenizeTexts } from './prepare-texts.js';
 
 /** A recipe that was checked against its modifiers, its model and its texts: ready for one run. */
-export interface PreparedRecipe extends RecipeTexts {
+export interface PreparedRecipe extends RecipeTexts, RecipeSamples {
   readonly recipe: Recipe;
   readonly model: Model;
   /** What the host calls the model. */
   readonly modelName: string;
   readonly modifiers: readonly PlannedModifier[];
+  /** Whether quality is measured before and after. */
+  readonly evaluates: boolean;
   /** Closes the model; call it when done, run or not. */
   close(): Promise<void>;
 }
 
 /** Options of {@link prepareRecipe}. */
 export interface PrepareOptions {
-  /** Read the evaluation text. Default true. */
+  /** Read what quality is measured on. Default true. */
   readonly evaluate?: boolean;
 }
 
@@ -42,6 +45,7 @@ export async function prepareRecipe(
   const problems = [...found];
   const ready = await readyModifiers(document, host, problems);
   problems.push(...outputProblems(recipe, evaluate, document, host));
+  problems.push(...trainingProblems(ready, document));
 
   const needsCalibration = ready.filter(({ modifier }) => modifier.needs === 'calibration');
   if (document.at(['data', 'calibration']) === undefined) {
@@ -65,9 +69,19 @@ export async function prepareRecipe(
       if (needsCalibration.length > 0) checkPipeline(recipe, model, document, host, problems);
       const modifiers = planModifiers(ready, model, document, problems);
       const texts = await tokenizeTexts(read, model, document, host, problems);
+      const samples = await readSamples(recipe, evaluate, model, document, host, problems);
       if (problems.length === 0) {
         const { close } = opened;
-        return { recipe, model, modelName: opened.name, modifiers, ...texts, close: () => close() };
+        return {
+          recipe,
+          model,
+          modelName: opened.name,
+          modifiers,
+          evaluates: evaluate,
+          ...texts,
+          ...samples,
+          close: () => close(),
+        };
       }
     }
     throw new RecipeError(problems);

@@ -1,4 +1,4 @@
-import { type PipelineResult, runBasic, runDataFree } from '@tamp/core';
+import { type Model, type PipelineResult, runBasic, runDataFree } from '@tamp/core';
 import { type CheckpointStore, runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
 import { calibrationBatches } from '../data/calibration-batches.js';
 import type { RecipeHost } from '../host.js';
@@ -26,15 +26,17 @@ function sequentialText({ name, phase, modifier, done, total }: SequentialProgre
 }
 
 /**
- * Lets a recipe's modifiers work in their order: over the whole model when none observes, else by the recipe's
- * pipeline. Frees its tensors and intermediates whatever happens.
+ * Lets a recipe's modifiers work on a model in their order, those that learn left out: over the whole model when none
+ * observes, else by the recipe's pipeline. Frees its tensors and intermediates whatever happens.
  */
 export async function modifyModel(
   prepared: PreparedRecipe,
+  model: Model,
   host: RecipeHost,
   { signal, progress, checkpoint }: ModifyOptions,
 ): Promise<PipelineResult> {
-  const { model, modifiers, calibration, recipe } = prepared;
+  const { calibration, recipe } = prepared;
+  const modifiers = prepared.modifiers.filter(({ modifier }) => modifier.needs !== 'training');
   const total = modifiers.reduce((sum, { plan }) => sum + plan.targets.length, 0);
   let done = 0;
   const tell = (detail: string): void => progress(done, Math.max(done, total), detail);

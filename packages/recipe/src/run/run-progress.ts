@@ -1,7 +1,7 @@
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 
 /** The parts of a run, in their order. */
-export type RunStage = 'evaluate-before' | 'modify' | 'evaluate-after' | 'export';
+export type RunStage = 'evaluate-before' | 'train' | 'modify' | 'evaluate-after' | 'export';
 
 /** What a run tells while it works. */
 export type RunEvent =
@@ -16,12 +16,26 @@ export type RunEvent =
     }
   | { readonly kind: 'end'; readonly stage: RunStage };
 
+/** Whether a run measures quality before and after. */
+export function measuresQuality(prepared: PreparedRecipe): boolean {
+  return prepared.evaluates && (prepared.evaluation !== undefined || prepared.validationData !== undefined);
+}
+
+/** Whether there is work for modifiers beside training. */
+export function modifiesAfterTraining(prepared: PreparedRecipe): boolean {
+  return (
+    prepared.trainingData === undefined ||
+    prepared.modifiers.some(({ modifier }) => modifier.needs !== 'training')
+  );
+}
+
 /** The stages that a prepared recipe goes through. */
 export function stagesOf(prepared: PreparedRecipe): readonly RunStage[] {
-  const evaluates = prepared.evaluation !== undefined;
+  const evaluates = measuresQuality(prepared);
   return [
     ...(evaluates ? (['evaluate-before'] as const) : []),
-    'modify' as const,
+    ...(prepared.trainingData === undefined ? [] : (['train'] as const)),
+    ...(modifiesAfterTraining(prepared) ? (['modify'] as const) : []),
     ...(evaluates ? (['evaluate-after'] as const) : []),
     ...(prepared.recipe.export.length > 0 ? (['export'] as const) : []),
   ];

@@ -7,8 +7,9 @@ import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 import type { Gates } from '../schema/recipe-schema.js';
 import { modifyModel } from './modify-model.js';
 import { runKey } from './run-key.js';
-import type { RunEvent, RunStage } from './run-progress.js';
+import { measuresQuality, modifiesAfterTraining, type RunEvent, type RunStage } from './run-progress.js';
 import type { MissedGate, Quality, RunOutcome } from './run-result.js';
+import { type TrainedModel, trainModel } from './train-model.js';
 
 /** Options of {@link runRecipe}. */
 export interface RunOptions {
@@ -31,16 +32,26 @@ async function openCheckpoint(
   resume: boolean,
 ): Promise<CheckpointStore | undefined> {
   if (prepared.calibration === undefined || prepared.recipe.pipeline.kind === 'basic') return undefined;
+  // What calibration does then depends on the training before it, which has a checkpoint of its own.
+  if (prepared.trainingData !== undefined) return undefined;
   const checkpoint = host.openCheckpoint?.(await runKey(prepared));
   if (!resume) await checkpoint?.clear();
   return checkpoint;
 }
 
 function missedQuality(gates: Gates, before: Quality | null, after: Quality | null): readonly MissedGate[] {
-  const limit = gates.perplexityIncrease;
-  if (limit === undefined || before === null || after === null) return [];
-  const actual = after.perplexity / before.perplexity - 1;
-  return actual <= limit ? [] : [{ gate: 'perplexityIncrease', limit, actual }];
+  const missed: MissedGate[] = [];
+  const check = (gate: 'perplexityIncrease' | 'accuracyDrop', actual: number): void => {
+    const limit = gates[gate];
+    if (limit !== undefined && actual > limit) missed.push({ gate, limit, actual });
+  };
+  if (before?.perplexity !== undefined && after?.perplexity !== undefined) {
+    check('perplexityIncrease', after.perplexity / before.perplexity - 1);
+  }
+  if (before?.accuracy !== undefined && after?.accuracy !== undefined) {
+    check('accuracyDrop', before.accuracy - after.accuracy);
+  }
+  return missed;
 }
 
 function missedSize(gates: Gates, to: string, staged: StagedExport): readonly MissedGate[] {
@@ -51,7 +62,7 @@ function missedSize(gates: Gates, to: string, staged: StagedExport): readonly Mi
 }
 
 /**
- * Runs a prepared recipe: evaluates, lets the modifiers work in the recipe's order, evaluates again, exports. Exports
+ * Runs a prepared recipe: evaluates, trains, lets the modifiers work in the recipe's order, evaluates again, exports. Exports
  * get their final names only when every gate is kept (or with `keepOnMissedGate`); after an error or an abort nothing
  * is left of them. Frees every tensor it makes. Does not close the recipe. Rejects with a `TampError`, or with the
  * signal's reason when aborted.
@@ -62,7 +73,7 @@ export async function runRecipe(
   options: RunOptions = {},
 ): Promise<RunOutcome> {
   const { onEvent, keepOnMissedGate = false, resume = false } = options;
-  const { recipe, model, modelName, evaluation } = prepared;
+  const { recipe, model, modelName, evaluation, validationData, trainingData } = prepared;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const started = performance.now();
 
@@ -80,27 +91,47 @@ export async function runRecipe(
   };
 
   const evaluate = async (name: RunStage, of: Model): Promise<Quality | null> => {
-    if (evaluation === undefined) return null;
-    const file = recipe.data.evaluation?.text ?? 'text';
+    if (!measuresQuality(prepared)) return null;
     return stage(name, async (onProgress) => {
-      const { perplexity } = await measurePerplexity(of, evaluation, { ...signal, file, onProgress });
-      return { perplexity };
+      const file = recipe.data.evaluation?.text ?? 'text';
+      const text =
+        evaluation === undefined
+          ? {}
+          : {
+              perplexity: (await measurePerplexity(of, evaluation, { ...signal, file, onProgress }))
+                .perplexity,
+            };
+      if (validationData === undefined) return text;
+      const { evaluateLabelled } = await import('@tamp/training-pipeline');
+      const loss = recipe.training === undefined ? {} : { loss: recipe.training.loss };
+      return { ...text, ...(await evaluateLabelled(of, validationData, { ...signal, ...loss, onProgress })) };
     });
   };
 
-  const modify = (): Promise<PipelineResult> =>
-    stage('modify', (progress) =>
-      modifyModel(prepared, host, {
+  const train = async (): Promise<TrainedModel | null> => {
+    const { training } = recipe;
+    if (training === undefined || trainingData === undefined) return null;
+    return stage('train', (onProgress) =>
+      trainModel(prepared, training, trainingData, host, { ...signal, onProgress }),
+    );
+  };
+
+  const modify = async (of: Model): Promise<PipelineResult> => {
+    if (!modifiesAfterTraining(prepared)) return { model: of, layers: [] };
+    return stage('modify', (progress) =>
+      modifyModel(prepared, of, host, {
         ...signal,
         progress,
         ...(checkpoint === undefined ? {} : { checkpoint }),
       }),
     );
+  };
 
   const checkpoint = await openCheckpoint(prepared, host, resume);
   try {
     const before = await evaluate('evaluate-before', model);
-    const { model: modified, layers } = await modify();
+    const trained = await train();
+    const { model: modified, layers } = await modify(trained?.model ?? model);
     const after = await evaluate('evaluate-after', modified);
 
     const missedGates = [...missedQuality(recipe.gates, before, after)];
@@ -135,7 +166,8 @@ export async function runRecipe(
         evaluation: { before, after },
         sizes: { before: modelBytes(model), after: modelBytes(modified) },
         artifacts,
-        layers,
+        ...(trained === null ? {} : { training: trained.history }),
+        layers: [...(trained?.layers ?? []), ...layers],
         seconds: (performance.now() - started) / 1000,
         peakMemoryBytes: host.peakMemoryBytes(),
       },

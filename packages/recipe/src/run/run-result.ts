@@ -1,9 +1,14 @@
 import type { LayerReport } from '@tamp/core';
+import type { EpochReport } from '@tamp/training-pipeline';
 import type { Artifact } from '../host.js';
 
-/** Quality of a model on the evaluation text. */
+/** Quality of a model: on the evaluation text, on the validation samples, or on both. */
 export interface Quality {
-  readonly perplexity: number;
+  readonly perplexity?: number;
+  /** Mean loss on the validation samples. */
+  readonly loss?: number;
+  /** Share of the validation samples that are classified rightly. */
+  readonly accuracy?: number;
 }
 
 /** What a run did, as plain data: what `--json` prints and reports show. */
@@ -16,6 +21,8 @@ export interface RunResult {
   readonly sizes: { readonly before: number; readonly after: number };
   /** Files that were written; none when a gate was missed. */
   readonly artifacts: readonly Artifact[];
+  /** What each epoch of training came to; absent when nothing was trained. */
+  readonly training?: readonly EpochReport[];
   /** What was done to each layer, in the order it was done. */
   readonly layers: readonly LayerReport[];
   /** Duration of the run. */
@@ -27,7 +34,7 @@ export interface RunResult {
 /** A gate that a run missed. */
 export interface MissedGate {
   /** Its key in the recipe. */
-  readonly gate: 'perplexityIncrease' | 'maxBytes';
+  readonly gate: 'perplexityIncrease' | 'accuracyDrop' | 'maxBytes';
   readonly limit: number;
   readonly actual: number;
   /** The file that is too large. */

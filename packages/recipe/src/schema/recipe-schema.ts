@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import {
+  type LabelledSource,
+  labelledSourceSchema,
+  type TrainingSettings,
+  trainingSchema,
+} from './training-schema.js';
 
 /** Sequence length of a recipe that names none, in tokens. */
 export const defaultSequenceLength = 256;
@@ -76,7 +82,15 @@ export interface Recipe {
   readonly model: string;
   /** Folder that holds the tokenizer, for models that come without one. */
   readonly tokenizer?: string;
-  readonly data: { readonly calibration?: CalibrationData; readonly evaluation?: EvaluationData };
+  readonly data: {
+    readonly calibration?: CalibrationData;
+    readonly evaluation?: EvaluationData;
+    /** Samples that modifiers are trained with. */
+    readonly training?: LabelledSource;
+    /** Samples that loss and accuracy are measured on: after each epoch, and before and after the run. */
+    readonly validation?: LabelledSource;
+  };
+  readonly training?: TrainingSettings;
   readonly modifiers: readonly ModifierUse[];
   readonly pipeline: PipelineSettings;
   readonly export: readonly ExportTarget[];
@@ -177,9 +191,19 @@ const keys = {
   model: path.describe('Hugging Face folder or .tamp.zip, relative to the recipe'),
   tokenizer: path.optional().describe('Folder with tokenizer.json, for a model without one'),
   data: z
-    .strictObject({ calibration: calibration.optional(), evaluation: evaluation.optional() })
+    .strictObject({
+      calibration: calibration.optional(),
+      evaluation: evaluation.optional(),
+      training: labelledSourceSchema.optional().describe('Labelled samples to train with'),
+      validation: labelledSourceSchema
+        .optional()
+        .describe(
+          'Labelled samples that loss and accuracy are measured on, before, after and while training',
+        ),
+    })
     .default({})
-    .describe('Texts to calibrate and evaluate with'),
+    .describe('Texts to calibrate and evaluate with, labelled samples to train with'),
+  training: trainingSchema.optional(),
   modifiers: z.array(modifierEntrySchema).describe('What to do to the model, in this order'),
   pipeline: pipeline.prefault({}),
   export: z.array(exportTarget).default([]).describe('What to write'),
