@@ -10,6 +10,7 @@ describe('the schema for editors', () => {
       'model',
       'tokenizer',
       'data',
+      'training',
       'modifiers',
       'pipeline',
       'export',

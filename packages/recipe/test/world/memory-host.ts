@@ -74,6 +74,11 @@ export function memoryHost(): MemoryHost {
         },
       };
     },
+    async readTensors(path, names) {
+      throw missing(`there are no tensors ${names.join(', ')} at ${path}`, 'Name a safetensors file.');
+    },
+    readCheckpoint: async () => undefined,
+    writeCheckpoint: async () => undefined,
     async loadTokenizer() {
       return {
         encode: (text) => Int32Array.from(text, (letter) => letter.charCodeAt(0) - 97),
