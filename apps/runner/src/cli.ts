@@ -29,7 +29,7 @@ const positive = wholeNumber(1, 2 ** 31 - 1);
 const length = wholeNumber(2, 2 ** 31 - 1);
 
 const exitStatus = `
-Exit status: 0 done, 1 failed, 2 a bad recipe, option or argument, 3 a quality gate was missed, 130 interrupted.`;
+Exit status: 0 done, 1 failed, 2 a bad recipe, option or argument, 3 a quality gate was missed, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.`;
 
 /** A command's function with its context in place of commander's. */
 type Action<Options> = (path: string, options: Options, context: CommandContext) => Promise<number>;

@@ -13,6 +13,13 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** Signals that end a command cleanly, with the exit status that shells give them: 128 and their number. */
+export const stopSignals: readonly (readonly [NodeJS.Signals, number])[] = [
+  ['SIGINT', exitCodes.interrupted],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+];
+
 /** The exit status for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof DOMException && error.name === 'AbortError') return exitCodes.interrupted;

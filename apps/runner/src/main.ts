@@ -1,11 +1,13 @@
 import { isTampError } from '@tamp/core';
 import { CommanderError } from 'commander';
 import { createProgram } from './cli.js';
-import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { exitCodeOf, exitCodes, stopSignals } from './exit-codes.js';
 import { processTerminal } from './terminal/terminal.js';
 
 const terminal = processTerminal();
 const controller = new AbortController();
+/** What the exit status becomes when a signal stops the command. */
+let stoppedWith: number = exitCodes.interrupted;
 
 function tell(error: unknown): void {
   const { red } = terminal.wordColors;
@@ -18,12 +20,15 @@ function tell(error: unknown): void {
   }
 }
 
-process.on('SIGINT', () => {
-  // The second one means it: whatever is running cannot be waited for.
-  if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-  terminal.fail('\nStopping … (once more to stop at once)');
-  controller.abort();
-});
+for (const [name, code] of stopSignals) {
+  process.on(name, () => {
+    // The second one means it: whatever is running cannot be waited for.
+    if (controller.signal.aborted) process.exit(code);
+    stoppedWith = code;
+    terminal.fail('\nStopping … (once more to stop at once)');
+    controller.abort();
+  });
+}
 // A reader that has seen enough (`tamp inspect … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCodes.done);
@@ -39,6 +44,6 @@ try {
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   } else {
     tell(error);
-    process.exitCode = controller.signal.aborted ? exitCodes.interrupted : exitCodeOf(error);
+    process.exitCode = controller.signal.aborted ? stoppedWith : exitCodeOf(error);
   }
 }

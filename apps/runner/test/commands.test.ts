@@ -238,6 +238,20 @@ describe('an interrupt', () => {
       expect(written().filter((name) => name.startsWith('.') || name.startsWith('interrupted'))).toEqual([]);
     },
   );
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('%s ends the run as cleanly, with %i', async (signal, status) => {
+    const { code, stderr } = await tamp(['run', recipe('stopped', '', 60)], {
+      cwd: folder,
+      interruptAt: 'Evaluating the compressed model',
+      signal,
+    });
+    expect(code).toBe(status);
+    expect(stderr).toContain('Interrupted');
+    expect(written().filter((name) => name.startsWith('.') || name.startsWith('stopped'))).toEqual([]);
+  });
 });
 
 describe('the other commands', () => {

@@ -13,13 +13,15 @@ export interface CommandOutcome {
 /** How a command is started. */
 export interface CommandOptions {
   readonly cwd: string;
-  /** Sends SIGINT once this has appeared on stderr. */
+  /** Sends a signal once this has appeared on stderr. */
   readonly interruptAt?: string;
+  /** The signal; default SIGINT. */
+  readonly signal?: NodeJS.Signals;
 }
 
 /** Runs `tamp` in a process of its own. */
 export function tamp(args: readonly string[], options: CommandOptions): Promise<CommandOutcome> {
-  const { cwd, interruptAt } = options;
+  const { cwd, interruptAt, signal = 'SIGINT' } = options;
   const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -31,7 +33,7 @@ export function tamp(args: readonly string[], options: CommandOptions): Promise<
     stderr += text;
     if (interruptAt === undefined || interrupted || !stderr.includes(interruptAt)) return;
     interrupted = true;
-    child.kill('SIGINT');
+    child.kill(signal);
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
