@@ -28,7 +28,8 @@ const { values: options } = parseArgs({
   },
 });
 const size = presets[options.preset];
-if (size === undefined) throw new Error(`no preset ${options.preset}; there are ${Object.keys(presets).join(', ')}`);
+if (size === undefined)
+  throw new Error(`no preset ${options.preset}; there are ${Object.keys(presets).join(', ')}`);
 if (!/^\d+$/.test(options.seed)) throw new Error('the seed must be a whole number');
 
 const headDimension = 64;
@@ -117,4 +118,6 @@ for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
 }
 await writeFile(join(options.out, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
 const parameters = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
-console.log(`${parameters.toLocaleString('en')} parameters, ${(tensorBytes / 1e6).toFixed(0)} MB in ${files.length} files: ${options.out}`);
+console.log(
+  `${parameters.toLocaleString('en')} parameters, ${(tensorBytes / 1e6).toFixed(0)} MB in ${files.length} files: ${options.out}`,
+);

@@ -8,6 +8,7 @@ export {
   type ScaleFormat,
 } from './affine/quantize-weight.js';
 export type { RangeSearch } from './affine/range-search.js';
+export { createPackedRounder, type PackedRounder, type PackedWeight } from './affine/round-packed.js';
 export { type WeightError, weightError } from './affine/weight-error.js';
 export { blobSource } from './bytes/blob-source.js';
 export { type ByteSink, fillSink, type MemorySink, memorySink } from './bytes/byte-sink.js';
@@ -143,7 +144,7 @@ export {
   unpackFlat,
   wordsPerRow,
 } from './packing/dense.js';
-export { affineStorage, affineStorageBytes } from './parameters/affine-storage.js';
+export { affineStorage, affineStorageBytes, packedStorage } from './parameters/affine-storage.js';
 export { denseStorage } from './parameters/memory.js';
 // Parameters and models
 export { decodeMixedBits, type MixedBitsLevels, mixedBitsStorage } from './parameters/mixed-bits.js';
@@ -158,7 +159,7 @@ export {
   type ParameterStorage,
   storedBytes,
 } from './parameters/parameter.js';
-export { decodeDense, denseBytes, readDense } from './parameters/read-dense.js';
+export { decodeDense, decodeDenseInto, denseBytes, readDense } from './parameters/read-dense.js';
 export { readParameter } from './parameters/read-parameter.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
 export { runDataFree } from './pipelines/data-free.js';

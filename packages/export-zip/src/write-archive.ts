@@ -1,7 +1,8 @@
 import { type ByteSink, type Model, TampError } from '@tamp/core';
 import { assetFolder } from './archive-format.js';
+import { type Crc32, crc32 } from './checksum/crc32.js';
 import { sha256 } from './checksum/sha256.js';
-import { type CompressionPolicy, compress } from './compression/compress.js';
+import { type CompressionPolicy, compress, type Deflate } from './compression/compress.js';
 import type { ManifestAsset, ManifestParameter } from './manifest/manifest.js';
 import { manifestToJson } from './manifest/write-manifest.js';
 import { checkModel } from './write/check-model.js';
@@ -47,7 +48,21 @@ const largestPartBytes = 4_000_000_000;
 /** Below this, time does not matter and every saving is worth having. */
 const smallModelBytes = 64 * 2 ** 20;
 
-function policyFor(compression: 'auto' | 'store' | 'smallest', totalBytes: number): CompressionPolicy {
+/** What a platform computes faster than JavaScript does. */
+export interface ArchiveTools {
+  readonly crc32: Crc32;
+  /**
+   * For the numbers of large models, where time matters. Small archives are deflated by fflate everywhere, and so have
+   * the same bytes on every platform.
+   */
+  readonly deflateNumbers?: Deflate;
+}
+
+function policyFor(
+  compression: 'auto' | 'store' | 'smallest',
+  totalBytes: number,
+  { deflateNumbers }: ArchiveTools,
+): CompressionPolicy {
   switch (compression) {
     case 'store':
       return { store: true, level: 6, leastSaving: 0 };
@@ -56,7 +71,13 @@ function policyFor(compression: 'auto' | 'store' | 'smallest', totalBytes: numbe
     case 'auto':
       return totalBytes < smallModelBytes
         ? { store: false, level: 6, leastSaving: 0.03 }
-        : { store: false, level: 6, leastSaving: 0.15, sampleBytes: 64 * 2 ** 10 };
+        : {
+            store: false,
+            level: 6,
+            leastSaving: 0.15,
+            sampleBytes: 64 * 2 ** 10,
+            ...(deflateNumbers === undefined ? {} : { deflate: deflateNumbers }),
+          };
   }
 }
 
@@ -69,7 +90,7 @@ async function writeAssets(
   const assets: ManifestAsset[] = [];
   for (const [path, source] of model.assets) {
     const bytes = await readExactly(source, 0, source.byteLength);
-    await parts.add(assetFolder + path, compress(bytes, 1, policy));
+    await parts.add(assetFolder + path, await compress(bytes, 1, policy));
     assets.push({ path, bytes: bytes.length, sha256: await sha256(bytes) });
     onRead(bytes.length);
   }
@@ -84,10 +105,20 @@ async function writeAssets(
  * The same model gives the same bytes. Throws a `TampError`: `data` for a model that an archive cannot hold, `usage`
  * for an impossible `partBytes`, `io` from sources and sinks; or the signal's reason.
  */
-export async function writeArchive(
+export function writeArchive(
   model: Model,
   openPart: (index: number) => Promise<ByteSink>,
   options: WriteArchiveOptions = {},
+): Promise<WrittenArchive> {
+  return writeArchiveWith(model, openPart, options, { crc32 });
+}
+
+/** {@link writeArchive} with what the platform has. */
+export async function writeArchiveWith(
+  model: Model,
+  openPart: (index: number) => Promise<ByteSink>,
+  options: WriteArchiveOptions,
+  tools: ArchiveTools,
 ): Promise<WrittenArchive> {
   const { compression = 'auto', partBytes = largestPartBytes, onProgress, signal } = options;
   if (!(partBytes >= smallestPartBytes && partBytes <= largestPartBytes)) {
@@ -98,21 +129,23 @@ export async function writeArchive(
   }
   const totalBytes = checkModel(model);
   signal?.throwIfAborted();
-  const policy = policyFor(compression, totalBytes);
-  const parts = createPartsWriter(openPart, partBytes);
+  const policy = policyFor(compression, totalBytes, tools);
+  const parts = createPartsWriter(openPart, partBytes, tools.crc32);
   let bytesDone = 0;
   const onRead = (bytes: number): void => {
     bytesDone += bytes;
     onProgress?.({ bytes: bytesDone, totalBytes });
     signal?.throwIfAborted();
   };
+  const streams = createStreamWriter(parts, policy, Math.floor(partBytes - partOverheadBytes), onRead);
   try {
-    const streams = createStreamWriter(parts, policy, Math.floor(partBytes - partOverheadBytes), onRead);
     const parameters: ManifestParameter[] = [];
     for (const parameter of model.parameters.values()) {
       const { name, shape } = parameter;
       parameters.push({ name, shape, encoding: await encodeParameter(parameter, streams) });
     }
+    // Every entry so far is in its place before the assets come.
+    await streams.drain();
     const assets = await writeAssets(model, parts, policy, onRead);
     const entries = await streams.finish();
     const { architecture, config, graph } = model;
@@ -127,9 +160,11 @@ export async function writeArchive(
       parts: later,
     });
     signal?.throwIfAborted();
-    const bytes = await parts.finish(manifest, compress(manifest, 1, policy));
+    const bytes = await parts.finish(manifest, await compress(manifest, 1, policy));
     return { parts: later.length + 1, bytes, entries: parts.entries };
   } catch (error) {
+    // No entry may still be on its way into a sink that is dropped.
+    await streams.drain().catch(() => undefined);
     await parts.abort();
     throw error;
   }

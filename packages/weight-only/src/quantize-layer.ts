@@ -4,12 +4,14 @@ import {
   dequantizeWeight,
   matrixShape,
   type Parameter,
+  packedStorage,
   type RangeSearch,
   readParameter,
   type WeightError,
   weightError,
 } from '@tamp/core';
 import { quantizeRows } from './quantize-rows.js';
+import { roundRows } from './round-rows.js';
 import type { RangeSettings, WeightOnlySettings } from './settings.js';
 
 /** A weight after quantization and how far it is from the original. */
@@ -33,6 +35,11 @@ export async function quantizeLayer(
   signal: AbortSignal,
 ): Promise<QuantizedLayer> {
   const { rows, columns } = matrixShape(parameter.shape);
+  const { storage } = parameter;
+  if (rangeSearch.observer !== 'mse' && scheme.granularity.kind !== 'tensor' && storage.kind === 'dense') {
+    const { weight, error } = await roundRows(storage, rows, columns, scheme, { layer, scaleDtype }, signal);
+    return { parameter: { ...parameter, storage: packedStorage(weight, scheme, scaleDtype) }, error };
+  }
   const weight = await readParameter(parameter);
   const search = searchOf(rangeSearch);
   const options = { layer, scaleFormat: scaleDtype, ...(search === undefined ? {} : { search }) };

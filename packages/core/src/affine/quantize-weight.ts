@@ -1,7 +1,7 @@
 import { TampError } from '../errors/tamp-error.js';
-import { bfloat16ToFloat32, float32ToBfloat16 } from '../numeric/bfloat16.js';
+import { roundToBfloat16 } from '../numeric/bfloat16.js';
 import { checkFinite } from '../numeric/check-finite.js';
-import { float16ToFloat32, float32ToFloat16 } from '../numeric/float16.js';
+import { roundToFloat16 } from '../numeric/float16.js';
 import { roundHalfEven } from '../numeric/round-half-even.js';
 import {
   type AffineScheme,
@@ -45,10 +45,15 @@ function roundScale(scale: number, format: ScaleFormat): number {
     case 'float32':
       return Math.fround(scale);
     case 'float16':
-      return float16ToFloat32(float32ToFloat16(Float32Array.of(scale)))[0];
+      return roundToFloat16(scale);
     case 'bfloat16':
-      return bfloat16ToFloat32(float32ToBfloat16(Float32Array.of(scale)))[0];
+      return roundToBfloat16(scale);
   }
+}
+
+/** Rounds scales to the format they are stored in. Throws a `TampError` (`data`) that names the layer when one overflows. */
+export function scaleRounder(format: ScaleFormat, layer: string | undefined): (scale: number) => number {
+  return (scale) => usableScale(roundScale(scale, format), format, layer);
 }
 
 /**
@@ -83,7 +88,7 @@ export function quantizeWeight(
   const levels = new Int8Array(weight.length);
   const scales = new Float32Array(count);
   const zeroPoints = new Int8Array(scheme.symmetric ? 0 : count);
-  const round = (scale: number): number => usableScale(roundScale(scale, scaleFormat), scaleFormat, layer);
+  const round = scaleRounder(scaleFormat, layer);
   const searcher =
     search === undefined ? undefined : rangeSearcher(weight, columns, length, scheme, search, layer);
 
@@ -139,6 +144,17 @@ function minMaxChoice(
     if (value < low) low = value;
     if (value > high) high = value;
   }
+  return rangeChoice(low, high, scheme, range, round);
+}
+
+/** Scale and zero point for a group whose values reach from `low` ≤ 0 to `high` ≥ 0: the rule of {@link quantizeWeight}. */
+export function rangeChoice(
+  low: number,
+  high: number,
+  scheme: AffineScheme,
+  range: LevelRange,
+  round: (scale: number) => number,
+): GroupChoice {
   const steps = range.max - range.min;
   if (scheme.symmetric) {
     return { scale: round(Math.max(-low, high) / (steps / 2)), zeroPoint: 0 };

@@ -17,8 +17,13 @@ export function weightError(original: Float32Array, quantized: Float32Array): We
     signal += original[i] * original[i];
     noise += difference * difference;
   }
+  return errorOfSums(signal, noise, original.length);
+}
+
+/** The error whose sums Σw² and Σ(w − ŵ)² over `count` values are known. */
+export function errorOfSums(signal: number, noise: number, count: number): WeightError {
   if (noise === 0) return { relativeError: 0, meanSquaredError: 0 };
-  const meanSquaredError = noise / original.length;
+  const meanSquaredError = noise / count;
   // All-zero originals have no relative error to speak of other than total.
   if (signal === 0) return { relativeError: 1, meanSquaredError };
   return {

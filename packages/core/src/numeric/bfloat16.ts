@@ -27,3 +27,23 @@ export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
   return new Float32Array(words.buffer);
 }
+
+const oneFloat = new Float32Array(1);
+const oneWord = new Uint32Array(oneFloat.buffer);
+
+/** The bfloat16 nearest to a number's float32, as a number; the rule of {@link float32ToBfloat16}. */
+export function roundToBfloat16(value: number): number {
+  oneFloat[0] = value;
+  const word = oneWord[0];
+  oneWord[0] =
+    (word & 0x7fffffff) > 0x7f800000
+      ? (word & 0xffff0000) | 0x400000
+      : (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000;
+  return oneFloat[0];
+}
+
+/** Writes bfloat16 bit patterns as float32 into `values`, which is at least as long; exact. */
+export function bfloat16Into(bits: Uint16Array, values: Float32Array): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
+}

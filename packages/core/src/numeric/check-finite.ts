@@ -6,6 +6,8 @@ export interface ValuesOrigin {
   readonly layer?: string;
   /** Row width: positions are then given as row and column. */
   readonly columns?: number;
+  /** Row that the values begin at, where they are part of a matrix. Default 0. */
+  readonly firstRow?: number;
 }
 
 /**
@@ -22,11 +24,15 @@ export function checkFinite(values: Float32Array, origin: ValuesOrigin = {}): vo
 }
 
 /** The error for one value that is NaN or infinite. */
-export function notFinite(value: number, index: number, { layer, columns }: ValuesOrigin): TampError {
+export function notFinite(
+  value: number,
+  index: number,
+  { layer, columns, firstRow = 0 }: ValuesOrigin,
+): TampError {
   const position =
     columns === undefined
       ? `position ${index}`
-      : `row ${Math.floor(index / columns)}, column ${index % columns}`;
+      : `row ${firstRow + Math.floor(index / columns)}, column ${index % columns}`;
   return new TampError(`the value at ${position} is ${value}`, {
     code: 'data',
     at: layer === undefined ? {} : { layer },

@@ -53,3 +53,13 @@ function singleBits(half: number): number {
   const lead = 31 - Math.clz32(fraction);
   return sign | ((lead + 103) << 23) | ((fraction << (23 - lead)) & 0x7fffff);
 }
+
+const oneFloat = new Float32Array(1);
+const oneWord = new Uint32Array(oneFloat.buffer);
+
+/** The float16 nearest to a number's float32, as a number; the rule of {@link float32ToFloat16}. */
+export function roundToFloat16(value: number): number {
+  oneFloat[0] = value;
+  oneWord[0] = singleBits(halfBits(oneWord[0]));
+  return oneFloat[0];
+}

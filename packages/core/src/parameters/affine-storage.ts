@@ -1,4 +1,5 @@
 import type { QuantizedWeight } from '../affine/quantize-weight.js';
+import type { PackedWeight } from '../affine/round-packed.js';
 import { bytesOf } from '../bytes/byte-source.js';
 import { packDense, wordsPerRow } from '../packing/dense.js';
 import { type AffineScheme, scaleCount } from '../schemes/scheme.js';
@@ -21,6 +22,21 @@ export function affineStorage(
   const scales = denseStorage(weight.scales, scaleDtype);
   if (weight.zeroPoints === undefined) return { kind: 'affine', scheme, levels, scales };
   return { kind: 'affine', scheme, levels, scales, zeroPoints: bytesOf(weight.zeroPoints) };
+}
+
+/** {@link affineStorage} of a weight whose levels are packed already; scales are stored as `scaleDtype`. */
+export function packedStorage(
+  { words, scales, zeroPoints }: PackedWeight,
+  scheme: AffineScheme,
+  scaleDtype: DenseDtype = 'float32',
+): AffineStorage {
+  return {
+    kind: 'affine',
+    scheme,
+    levels: bytesOf(words),
+    scales: denseStorage(scales, scaleDtype),
+    ...(zeroPoints === undefined ? {} : { zeroPoints: bytesOf(zeroPoints) }),
+  };
 }
 
 /** Bytes that {@link affineStorage} will take, for a plan. The scheme must fit: `checkScheme`. */

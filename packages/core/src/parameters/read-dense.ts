@@ -1,5 +1,5 @@
 import { readAll } from '../bytes/byte-source.js';
-import { bfloat16ToFloat32 } from '../numeric/bfloat16.js';
+import { bfloat16Into, bfloat16ToFloat32 } from '../numeric/bfloat16.js';
 import { float16ToFloat32 } from '../numeric/float16.js';
 import type { DenseDtype, DenseStorage } from './parameter.js';
 
@@ -18,6 +18,16 @@ export function decodeDense(bytes: Uint8Array, dtype: DenseDtype): Float32Array 
   if (dtype === 'float32') return new Float32Array(buffer, byteOffset, byteLength / width);
   const halves = new Uint16Array(buffer, byteOffset, byteLength / width);
   return dtype === 'bfloat16' ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
+}
+
+/** {@link decodeDense} into an array that is there already and at least as long. Gives the part that was filled. */
+export function decodeDenseInto(bytes: Uint8Array, dtype: DenseDtype, values: Float32Array): Float32Array {
+  const count = bytes.byteLength / denseBytes[dtype];
+  if (dtype === 'bfloat16') {
+    const { buffer, byteOffset } = aligned(bytes, 2);
+    bfloat16Into(new Uint16Array(buffer, byteOffset, count), values);
+  } else values.set(decodeDense(bytes, dtype));
+  return values.subarray(0, count);
 }
 
 /** The values of dense storage as float32. The result may share memory with the source: do not write to it. */

@@ -4,6 +4,9 @@ const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, index) => {
   return value;
 });
 
+/** Computes the CRC-32 that ZIP headers carry. */
+export type Crc32 = (bytes: Uint8Array) => number;
+
 /** The CRC-32 that ZIP headers carry (polynomial 0xEDB88320, reflected). */
 export function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;

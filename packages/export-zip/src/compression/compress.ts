@@ -4,6 +4,9 @@ import { splitPlanes } from './byte-planes.js';
 /** Bytes per number of a stream; 1 for packed levels and files, which are no numbers of whole bytes. */
 export type NumberWidth = 1 | 2 | 4;
 
+/** DEFLATE without a header: fflate's, or one that the platform has. */
+export type Deflate = (bytes: Uint8Array, level: 6 | 9) => Uint8Array | Promise<Uint8Array>;
+
 /** How it is decided whether an entry is deflated. */
 export interface CompressionPolicy {
   /** Never deflates. */
@@ -13,6 +16,8 @@ export interface CompressionPolicy {
   readonly sampleBytes?: number;
   /** Store unless at least this fraction of the bytes is saved. */
   readonly leastSaving: number;
+  /** Default fflate's. */
+  readonly deflate?: Deflate;
 }
 
 /** An entry's contents as they will lie in the archive. */
@@ -31,16 +36,20 @@ interface Candidate {
   readonly data: Uint8Array;
 }
 
-function deflated(bytes: Uint8Array, planes: NumberWidth, level: 6 | 9): Candidate {
+async function deflated(
+  bytes: Uint8Array,
+  planes: NumberWidth,
+  { level, deflate = (contents) => deflateSync(contents, { level }) }: CompressionPolicy,
+): Promise<Candidate> {
   const contents = planes === 1 ? bytes : splitPlanes(bytes, planes);
-  return { planes, contents, data: deflateSync(contents, { level }) };
+  return { planes, contents, data: await deflate(contents, level) };
 }
 
 /** Plain and split bytes, whichever deflates to less. */
-function best(bytes: Uint8Array, width: NumberWidth, level: 6 | 9): Candidate {
-  const plain = deflated(bytes, 1, level);
+async function best(bytes: Uint8Array, width: NumberWidth, policy: CompressionPolicy): Promise<Candidate> {
+  const plain = await deflated(bytes, 1, policy);
   if (width === 1) return plain;
-  const split = deflated(bytes, width, level);
+  const split = await deflated(bytes, width, policy);
   return split.data.length < plain.data.length ? split : plain;
 }
 
@@ -50,18 +59,22 @@ function pays(candidate: Candidate, leastSaving: number): boolean {
 }
 
 /** Deflates an entry where the policy says that it pays, with the byte-plane filter where that helps. */
-export function compress(bytes: Uint8Array, width: NumberWidth, policy: CompressionPolicy): CompressedEntry {
+export async function compress(
+  bytes: Uint8Array,
+  width: NumberWidth,
+  policy: CompressionPolicy,
+): Promise<CompressedEntry> {
   const stored: CompressedEntry = { contents: bytes, planes: 1, method: 0, data: bytes };
   if (policy.store) return stored;
-  const { level, sampleBytes, leastSaving } = policy;
+  const { sampleBytes, leastSaving } = policy;
   let candidate: Candidate;
   if (sampleBytes === undefined || bytes.length <= sampleBytes) {
-    candidate = best(bytes, width, level);
+    candidate = await best(bytes, width, policy);
   } else {
     const start = Math.floor((bytes.length - sampleBytes) / 2 / width) * width;
-    const sample = best(bytes.subarray(start, start + sampleBytes), width, level);
+    const sample = await best(bytes.subarray(start, start + sampleBytes), width, policy);
     if (!pays(sample, leastSaving)) return stored;
-    candidate = deflated(bytes, sample.planes, level);
+    candidate = await deflated(bytes, sample.planes, policy);
   }
   return pays(candidate, leastSaving) ? { ...candidate, method: 8 } : stored;
 }

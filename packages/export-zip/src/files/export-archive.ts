@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import type { Model } from '@tamp/core';
 import { fileSink } from '@tamp/core/node';
 import { partName } from '../part-name.js';
-import { type WriteArchiveOptions, type WrittenArchive, writeArchive } from '../write-archive.js';
+import { type WriteArchiveOptions, type WrittenArchive, writeArchiveWith } from '../write-archive.js';
+import { nativeTools } from './native-tools.js';
 
 /** The files of an archive. */
 export interface ExportedArchive extends Omit<WrittenArchive, 'parts'> {
@@ -22,7 +23,7 @@ export async function exportArchive(
 ): Promise<ExportedArchive> {
   const renamed: string[] = [];
   try {
-    const { bytes, entries, parts } = await writeArchive(
+    const { bytes, entries, parts } = await writeArchiveWith(
       model,
       async (index) => {
         const part = partName(path, index);
@@ -36,6 +37,7 @@ export async function exportArchive(
         };
       },
       options,
+      nativeTools,
     );
     const paths = Array.from({ length: parts }, (_, index) => partName(path, index));
     return { paths, bytes, entries };

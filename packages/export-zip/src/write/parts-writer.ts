@@ -1,6 +1,6 @@
 import { type ByteSink, TampError } from '@tamp/core';
 import { manifestName } from '../archive-format.js';
-import { crc32 } from '../checksum/crc32.js';
+import { type Crc32, crc32 } from '../checksum/crc32.js';
 import { sha256 } from '../checksum/sha256.js';
 import type { CompressedEntry } from '../compression/compress.js';
 import type { ManifestPart } from '../manifest/manifest.js';
@@ -49,6 +49,7 @@ interface OpenPart {
 export function createPartsWriter(
   openPart: (index: number) => Promise<ByteSink>,
   partBytes: number,
+  checksum: Crc32 = crc32,
 ): PartsWriter {
   const parts: OpenPart[] = [];
   const unfinished = new Set<ByteSink>();
@@ -71,7 +72,7 @@ export function createPartsWriter(
     const entry: ZipEntry = {
       name,
       method,
-      crc: crc32(contents),
+      crc: checksum(contents),
       stored: data.length,
       bytes: contents.length,
       offset: part.offset,

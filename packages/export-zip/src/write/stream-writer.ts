@@ -1,7 +1,12 @@
 import { type ByteSource, TampError } from '@tamp/core';
 import { maxChunkBytes, sharedBelowBytes, sharedEntryBytes } from '../archive-format.js';
 import { sha256 } from '../checksum/sha256.js';
-import { type CompressionPolicy, compress, type NumberWidth } from '../compression/compress.js';
+import {
+  type CompressedEntry,
+  type CompressionPolicy,
+  compress,
+  type NumberWidth,
+} from '../compression/compress.js';
 import type { Stream } from '../layout/encoding.js';
 import type { ManifestEntry } from '../manifest/manifest.js';
 import type { PartsWriter } from './parts-writer.js';
@@ -21,6 +26,8 @@ export interface StreamToWrite {
 export interface StreamWriter {
   /** Writes a stream, or finds where it is if its source was written before (tied weights). */
   write(stream: StreamToWrite): Promise<Stream>;
+  /** Waits until all that was given so far is in the archive. Rejects with the first error on the way. */
+  drain(): Promise<void>;
   /** Writes the shared entries that are still open and gives the table of all entries. */
   finish(): Promise<readonly ManifestEntry[]>;
 }
@@ -42,8 +49,11 @@ export async function readExactly(source: ByteSource, start: number, end: number
   });
 }
 
+/** Entries that are compressed and hashed at the same time, on threads where the platform has some. */
+const entriesInFlight = 3;
+
 /**
- * A stream writer. Of any parameter it holds one chunk at a time, of small ones at most 1 MiB per group.
+ * A stream writer. Of any parameter it holds at most three chunks at a time, of small ones at most 1 MiB per group.
  * `maxEntryBytes` caps an entry at what a part can hold; `onRead` is told of every run of bytes that was read, and what
  * it throws ends the writing (abort).
  */
@@ -61,12 +71,37 @@ export function createStreamWriter(
 
   const reserve = (): number => table.push(undefined) - 1;
 
+  const inFlight: Promise<void>[] = [];
+  let last: Promise<void> = Promise.resolve();
+
+  const prepare = async (
+    bytes: Uint8Array,
+    width: NumberWidth,
+  ): Promise<{ readonly compressed: CompressedEntry; readonly digest: string }> => {
+    const compressed = await compress(bytes, width, policy);
+    return { compressed, digest: await sha256(compressed.contents) };
+  };
+
+  /** Entries are prepared side by side, and lie in the archive in the order of these calls. */
   const writeEntry = async (index: number, bytes: Uint8Array, width: NumberWidth): Promise<void> => {
-    const name = `p/${index}`;
-    const { planes, ...entry } = compress(bytes, width, policy);
-    await parts.add(name, entry);
-    const digest = await sha256(entry.contents);
-    table[index] = { name, bytes: bytes.length, sha256: digest, ...(planes === 1 ? {} : { planes }) };
+    if (inFlight.length >= entriesInFlight) await inFlight.shift();
+    const before = last;
+    const prepared = prepare(bytes, width);
+    last = (async () => {
+      const [{ compressed, digest }] = await Promise.all([prepared, before]);
+      const { planes, ...entry } = compressed;
+      const name = `p/${index}`;
+      await parts.add(name, entry);
+      table[index] = { name, bytes: bytes.length, sha256: digest, ...(planes === 1 ? {} : { planes }) };
+    })();
+    // Whoever waits for it next sees the error.
+    last.catch(() => undefined);
+    inFlight.push(last);
+  };
+
+  const drain = async (): Promise<void> => {
+    inFlight.length = 0;
+    await last;
   };
 
   const flush = async (entry: SharedEntry): Promise<void> => {
@@ -112,6 +147,7 @@ export function createStreamWriter(
   };
 
   return {
+    drain,
     async write(stream) {
       const { source } = stream;
       const before = known.get(source);
@@ -130,6 +166,7 @@ export function createStreamWriter(
     async finish() {
       for (const entry of shared.values()) await flush(entry);
       shared.clear();
+      await drain();
       return table.map((entry, index) => {
         if (entry === undefined) throw new TampError(`entry ${index} was not written`, { code: 'internal' });
         return entry;

@@ -22,8 +22,8 @@ export async function forge(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const sink = memorySink();
   const parts = createPartsWriter(async () => sink, 4_000_000_000);
-  for (const [name, contents] of files) await parts.add(name, compress(contents, 1, policy));
-  await parts.finish(manifest, compress(manifest, 1, policy));
+  for (const [name, contents] of files) await parts.add(name, await compress(contents, 1, policy));
+  await parts.finish(manifest, await compress(manifest, 1, policy));
   return sink.bytes();
 }
 
@@ -66,7 +66,7 @@ export async function inSmallChunks(model: Model, chunkBytes: number): Promise<U
     assets: [],
     parts: [],
   });
-  await parts.finish(manifest, compress(manifest, 1, deflating));
+  await parts.finish(manifest, await compress(manifest, 1, deflating));
   return sink.bytes();
 }
 
