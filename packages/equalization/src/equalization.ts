@@ -1,5 +1,6 @@
 import {
   denseStorage,
+  elementCount,
   type Model,
   type ModelEditor,
   type Modifier,
@@ -11,7 +12,7 @@ import {
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EqualizationRule, EqualizedGroup } from './equalized-group.js';
-import { findGroups } from './groups/find-groups.js';
+import { type FoundGroups, findGroups, type LeftLayer } from './groups/find-groups.js';
 import { type Group, groupName, isSmooth } from './groups/group.js';
 import { modifierName } from './modifier-name.js';
 import { type GroupStatistics, groupStatistics } from './observe/group-statistics.js';
@@ -98,6 +99,25 @@ async function applyScale(editor: ModelEditor, { group, scale }: Chosen): Promis
   }
 }
 
+/** Why a group whose layers lie in different regions is left alone: one of them is past when the other's turn comes. */
+const inOtherBlock =
+  "The layer and what its scale goes into lie in different blocks of the pipeline; use pipeline kind 'basic'.";
+
+/** Reports a layer that stays as it is. */
+function reportLeft(editor: ModelEditor, { layer, weight, reason }: LeftLayer): void {
+  const parameter = editor.model.parameters.get(weight);
+  const bytes = parameter === undefined ? 0 : storedBytes(parameter.storage);
+  editor.report({
+    layer,
+    parameter: weight,
+    modifier: modifierName,
+    scheme: 'left as it is',
+    bytesBefore: bytes,
+    bytesAfter: bytes,
+    note: reason,
+  });
+}
+
 /** Names of the nodes that rewriting a group touches or relies on. */
 function nodesOf({ value, readers, site }: Group): readonly string[] {
   return [value, ...readers.map(({ node }) => node.name), ...(site.kind === 'mul' ? [] : [site.node.name])];
@@ -114,7 +134,7 @@ export interface Equalization {
 export function createEqualization(settings: EqualizationSettings, observers: ObserversOf): Equalization {
   const statistics = new Map<string, GroupStatistics>();
   const done: EqualizedGroup[] = [];
-  let all: readonly Group[] | undefined;
+  let found: FoundGroups | undefined;
 
   const rangeOf = ({ value, channelOf, channels }: Group): ChannelRange => {
     const known = statistics.get(value);
@@ -275,27 +295,38 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
     modifier: {
       needs: isDataFree(settings) ? 'nothing' : 'calibration',
       plan(model) {
+        const { groups, left } = findGroups(model, settings);
+        const sizes = (weight: string): { readonly stored: number; readonly float32: number } => {
+          const parameter = model.parameters.get(weight);
+          if (parameter === undefined) return { stored: 0, float32: 0 };
+          return { stored: storedBytes(parameter.storage), float32: 4 * elementCount(parameter.shape) };
+        };
         return {
-          targets: findGroups(model, settings).flatMap((group) =>
-            group.readers.map(({ layer, weight }) => {
-              const parameter = model.parameters.get(weight);
-              const count = parameter?.shape.reduce((product, size) => product * size, 1) ?? 0;
-              return {
+          targets: [
+            ...groups.flatMap((group) =>
+              group.readers.map(({ layer, weight }) => ({
                 layer,
                 parameter: weight,
                 scheme: `${ruleOf(group, settings)}, into ${group.site.kind}`,
-                bytesBefore: parameter === undefined ? 0 : storedBytes(parameter.storage),
-                bytesAfter: 4 * count,
-              };
-            }),
-          ),
+                bytesBefore: sizes(weight).stored,
+                bytesAfter: sizes(weight).float32,
+              })),
+            ),
+            ...left.map(({ layer, weight }) => ({
+              layer,
+              parameter: weight,
+              scheme: 'left as it is',
+              bytesBefore: sizes(weight).stored,
+              bytesAfter: sizes(weight).stored,
+            })),
+          ],
         };
       },
       observe(region, model) {
-        all ??= findGroups(model, settings);
+        found ??= findGroups(model, settings);
         const observations: Observation[] = [];
         if (isDataFree(settings)) return observations;
-        for (const group of all) {
+        for (const group of found.groups) {
           if (!nodesOf(group).every((node) => region.nodes.has(node))) continue;
           const observer = observers(model.graph, group.readers[0].node).input(groupName(group));
           const known = groupStatistics(group, observer, settings.sampleRows);
@@ -308,9 +339,9 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
         return observations;
       },
       async rewrite(region, editor) {
-        all ??= findGroups(editor.model, settings);
+        found ??= findGroups(editor.model, settings);
         const original = editor.model;
-        const here = all.filter((group) => nodesOf(group).every((node) => region.nodes.has(node)));
+        const here = found.groups.filter((group) => nodesOf(group).every((node) => region.nodes.has(node)));
         const chains = here.filter((group) => !isSmooth(group));
         const chosen: Chosen[] = [
           ...(settings.chains === 'cross-layer'
@@ -331,22 +362,13 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
         }
       },
       async finish(editor) {
-        for (const group of all ?? []) {
-          if (done.some(({ value }) => value === group.value)) continue;
-          for (const { layer, weight } of group.readers) {
-            const parameter = editor.model.parameters.get(weight);
-            const bytes = parameter === undefined ? 0 : storedBytes(parameter.storage);
-            editor.report({
-              layer,
-              parameter: weight,
-              modifier: modifierName,
-              scheme: 'left as it is',
-              bytesBefore: bytes,
-              bytesAfter: bytes,
-              note: "The layer and what its scale goes into lie in different blocks of the pipeline; use pipeline kind 'basic'.",
-            });
-          }
-        }
+        const { groups, left }: FoundGroups = found ?? { groups: [], left: [] };
+        const apart = groups
+          .filter(({ value }) => !done.some((entry) => entry.value === value))
+          .flatMap(({ readers }) =>
+            readers.map(({ layer, weight }) => ({ layer, weight, reason: inOtherBlock })),
+          );
+        for (const entry of [...left, ...apart]) reportLeft(editor, entry);
       },
     },
   };

@@ -131,7 +131,10 @@ describe('models', () => {
       const shared = builder.apply('add', [left, right]);
       return builder.apply('add', [linear('a', shared, [3, 4]), linear('b', shared, [3, 4])]);
     });
-    const { model: equalized, groups } = await equalizeModel(model, {}, { calibration });
+    const { model: equalized, groups, layers: report } = await equalizeModel(model, {}, { calibration });
+    expect(report.filter(({ note }) => note?.startsWith('Several layers')).map(({ layer }) => layer)).toEqual(
+      ['a', 'b'],
+    );
     expect(groups.map(({ layers, site }) => [...layers, site])).toEqual([
       ['first', 'mul'],
       ['left', 'mul'],
@@ -147,8 +150,11 @@ describe('models', () => {
       const two = builder.scope('two', 'Linear', () => builder.apply('linear', [one, weight]));
       return linear('three', two, [2, 6]);
     });
-    const { groups } = await equalizeModel(model, {}, { calibration });
-    expect(groups.map(({ layers, site }) => [...layers, site])).toEqual([['three', 'mul']]);
+    const { groups, layers } = await equalizeModel(model, {}, { calibration });
+    expect(groups.map((group) => [...group.layers, group.site])).toEqual([['three', 'mul']]);
+    expect(
+      layers.filter(({ note }) => note?.startsWith('Its weight is shared')).map(({ layer }) => layer),
+    ).toEqual(['one', 'two']);
     expect(await errorOf(equalizeModel(model, { targets: ['linear'] }, { calibration }))).toMatch(
       /one: its weight shared is shared with two.linear.*ignore: \[one\]/,
     );
@@ -157,7 +163,7 @@ describe('models', () => {
   it('without anything to equalize are refused before any work', async () => {
     const options = { chains: 'off', smooth: 'off' } as const;
     expect(await errorOf(equalizeModel(chain(), options, { calibration }))).toMatch(
-      /no layer can be equalized/,
+      /chains and smooth are both off/,
     );
     expect(await errorOf(equalizeModel(chain()))).toMatch(/equalization needs calibration data/);
     expect(await errorOf(equalizeModel(chain(), { targets: ['nothing'] }, { calibration }))).toMatch(
@@ -244,8 +250,9 @@ describe('the modifier', () => {
       ],
       calibration,
     );
-    expect(layers).toMatchObject([
-      { layer: 'two', scheme: 'left as it is', note: expect.stringMatching(/blocks/) },
+    expect(layers.map(({ layer, scheme, note }) => [layer, scheme, note])).toEqual([
+      ['one', 'left as it is', 'The options leave its input as it is.'],
+      ['two', 'left as it is', expect.stringMatching(/different blocks of the pipeline/)],
     ]);
     await expectSameFunction(chain(), model);
   });

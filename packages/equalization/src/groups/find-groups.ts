@@ -1,5 +1,4 @@
 import {
-  type Graph,
   type GraphNode,
   lintGraph,
   type Model,
@@ -132,7 +131,10 @@ function place(search: Search, value: string, columns: number): Placed | undefin
   return node.operator === 'attention' ? placeValueRows(search, node, columns) : undefined;
 }
 
-/** Which layers may be equalized. An explicit target with a weight that others read too is an error. */
+/**
+ * The layers to equalize. Of those that are chosen by default, the ones whose weight others read have no group; an
+ * explicit target of that kind is an error.
+ */
 function chooseTargets({ graph }: Model, settings: EqualizationSettings): ReadonlySet<string> {
   const byName = nodesByName(graph);
   const users = usersByName(graph);
@@ -144,32 +146,28 @@ function chooseTargets({ graph }: Model, settings: EqualizationSettings): Readon
     .filter((node) => node.kind === 'operator')
     .filter((node) => isLayer(node) && weightNode(node) !== undefined);
   const { targets, ignore } = settings;
-  const chosen =
-    targets === undefined && layers.length === 0
-      ? []
-      : matchOperators(
-          graph,
-          { targets: targets ?? [...new Set(layers.map(({ operator }) => operator))], ignore },
-          (node) => layers.includes(node),
-        );
-  return new Set(
-    chosen
-      .filter((node) => {
-        const weight = weightNode(node);
-        const other = users.get(weight?.name ?? '')?.find((user) => user !== node);
-        if (weight === undefined || other === undefined) return true;
-        if (targets === undefined) return false;
-        throw new TampError(
-          `its weight ${weight.parameter} is shared with ${other.name}, which reads it too`,
-          {
-            code: 'usage',
-            at: { layer: layerName(node) },
-            remedy: `Leave it out with ignore: [${layerName(node)}].`,
-          },
-        );
-      })
-      .map(({ name }) => name),
+  const chosen = matchOperators(
+    graph,
+    { targets: targets ?? [...new Set(layers.map(({ operator }) => operator))], ignore },
+    (node) => layers.includes(node),
   );
+  if (chosen.length === 0) {
+    throw new TampError('there is no linear or conv2d layer to equalize', {
+      code: 'usage',
+      remedy: 'Ignore fewer layers, or give a model that has some.',
+    });
+  }
+  for (const node of targets === undefined ? [] : chosen) {
+    const weight = weightNode(node);
+    const other = users.get(weight?.name ?? '')?.find((user) => user !== node);
+    if (weight === undefined || other === undefined) continue;
+    throw new TampError(`its weight ${weight.parameter} is shared with ${other.name}, which reads it too`, {
+      code: 'usage',
+      at: { layer: layerName(node) },
+      remedy: `Leave it out with ignore: [${layerName(node)}].`,
+    });
+  }
+  return new Set(chosen.map(({ name }) => name));
 }
 
 /** The readers of a value, when their own weights can be scaled. */
@@ -226,12 +224,44 @@ function groupOf(search: Search, value: string, settings: EqualizationSettings):
   return group;
 }
 
+/** A target that stays as it is. */
+export interface LeftLayer {
+  readonly layer: string;
+  /** Name of the weight parameter. */
+  readonly weight: string;
+  /** Why, as a sentence. */
+  readonly reason: string;
+}
+
+/** What {@link findGroups} finds. */
+export interface FoundGroups {
+  readonly groups: readonly Group[];
+  readonly left: readonly LeftLayer[];
+}
+
+function whyLeft(search: Search, node: OperatorNode): string {
+  if (ownParameter(search, node, 1) === undefined) {
+    return 'Its weight is shared with other layers, or quantized already.';
+  }
+  const readers = readersOf(search, node.inputs[0]);
+  return readers.length > 1
+    ? 'Several layers read its input, and no norm makes that.'
+    : 'The options leave its input as it is.';
+}
+
 /**
- * The values of a model that can be equalized, in graph order. Throws a `TampError` (`usage`) when a target matches
- * nothing or has a weight that others read, and when there is nothing to equalize.
+ * The values of a model that can be equalized, in graph order, and the targets that are left as they are. Throws a
+ * `TampError` (`usage`) when a target matches nothing or has a weight that others read, and when the options turn
+ * everything off.
  */
-export function findGroups(model: Model, settings: EqualizationSettings): readonly Group[] {
-  const { graph }: { graph: Graph } = model;
+export function findGroups(model: Model, settings: EqualizationSettings): FoundGroups {
+  if (settings.chains === 'off' && settings.smooth === 'off') {
+    throw new TampError('chains and smooth are both off, so nothing would be equalized', {
+      code: 'usage',
+      remedy: 'Turn on chains or smooth.',
+    });
+  }
+  const { graph } = model;
   const search: Search = {
     model,
     types: lintGraph(graph),
@@ -242,11 +272,17 @@ export function findGroups(model: Model, settings: EqualizationSettings): readon
   const groups = graph.nodes
     .map(({ name }) => groupOf(search, name, settings))
     .filter((group) => group !== undefined);
-  if (groups.length === 0) {
-    throw new TampError('no layer can be equalized with these options', {
-      code: 'usage',
-      remedy: 'Choose other targets, ignore fewer layers, or turn on chains or smooth.',
+  const grouped = new Set(groups.flatMap(({ readers }) => readers.map(({ node }) => node.name)));
+  const left = graph.nodes
+    .filter((node) => node.kind === 'operator')
+    .filter(({ name }) => search.targets.has(name) && !grouped.has(name))
+    .map((node): LeftLayer => {
+      const weight = search.byName.get(node.inputs[1]);
+      return {
+        layer: layerName(node),
+        weight: weight?.kind === 'parameter' ? weight.parameter : '',
+        reason: whyLeft(search, node),
+      };
     });
-  }
-  return groups;
+  return { groups, left };
 }
