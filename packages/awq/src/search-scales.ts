@@ -53,13 +53,6 @@ function sampled({ values, rows, layer }: SearchedWeight, columns: number): Sear
   return { values: taken, rows: mostRows, layer };
 }
 
-/** The moments as a full symmetric matrix. */
-function symmetric({ columns, values }: SecondMoments): Float32Array {
-  const full = values.slice();
-  for (let i = 0; i < columns; i++) for (let j = 0; j < i; j++) full[i * columns + j] = full[j * columns + i];
-  return full;
-}
-
 /** Root mean square of each channel's inputs. */
 function activationSizes(
   { columns, values }: SecondMoments,
@@ -170,7 +163,7 @@ export async function searchScales(
   const groupSize = scheme.granularity.kind === 'group' ? scheme.granularity.groupSize : columns;
   const activations = activationSizes(moments, channelOf, channels);
   const sizes = weightSizes(rows, columns, groupSize, channelOf, channels);
-  const matrix = tf.tensor2d(symmetric(moments), [columns, columns]);
+  const matrix = tf.tensor2d(moments.values, [columns, columns]);
   try {
     const none = new Float32Array(channels).fill(1);
     const before = await outputError(rows, columns, matrix, none, options);

@@ -8,7 +8,7 @@ import { TampError } from '../errors/tamp-error.js';
 export interface SecondMoments {
   /** Width of the input. */
   readonly columns: number;
-  /** [columns, columns], row-major; only elements on and above the diagonal are filled. */
+  /** [columns, columns], row-major, symmetric. */
   readonly values: Float32Array;
   /** Input rows (tokens) seen. */
   readonly rows: number;
@@ -28,6 +28,18 @@ const bufferedNumbers = 8 * 2 ** 20;
 const mostBufferedRows = 4096;
 /** Columns of one product; those to the left of its diagonal are not computed. */
 const stripColumns = 512;
+const tile = 64;
+
+/** Columns [start, columns) of a matrix, as one of its own. */
+function columnsFrom(x: Float32Array, rows: number, columns: number, start: number): Float32Array {
+  if (start === 0) return x;
+  const width = columns - start;
+  const part = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    part.set(x.subarray(row * columns + start, (row + 1) * columns), row * width);
+  }
+  return part;
+}
 
 /** Adds XᵀX of `rows` rows to the upper triangle of `sums`. */
 async function addProducts(
@@ -36,29 +48,41 @@ async function addProducts(
   rows: number,
   columns: number,
 ): Promise<void> {
-  const matrix = tf.tensor2d(x, [rows, columns]);
-  try {
-    for (let start = 0; start < columns; start += stripColumns) {
-      const height = Math.min(stripColumns, columns - start);
-      const width = columns - start;
-      const product = tf.tidy(() =>
-        tf.matMul(
-          tf.slice(matrix, [0, start], [rows, height]),
-          tf.slice(matrix, [0, start], [rows, width]),
-          true,
-          false,
-        ),
-      );
-      const values = await product.data();
-      product.dispose();
-      for (let i = 0; i < height; i++) {
-        const to = (start + i) * columns + start;
-        const from = i * width;
-        for (let j = i; j < width; j++) sums[to + j] += values[from + j];
+  for (let start = 0; start < columns; start += stripColumns) {
+    const height = Math.min(stripColumns, columns - start);
+    const width = columns - start;
+    // Cut here and not by tfjs, whose general slice takes longer than the product.
+    const right = columnsFrom(x, rows, columns, start);
+    const left = new Float32Array(rows * height);
+    for (let row = 0; row < rows; row++) {
+      left.set(right.subarray(row * width, row * width + height), row * height);
+    }
+    const product = tf.tidy(() =>
+      tf.matMul(tf.tensor2d(left, [rows, height]), tf.tensor2d(right, [rows, width]), true, false),
+    );
+    const values = await product.data();
+    for (let i = 0; i < height; i++) {
+      const to = (start + i) * columns + start;
+      const from = i * width;
+      for (let j = i; j < width; j++) sums[to + j] += values[from + j];
+    }
+    product.dispose();
+  }
+}
+
+/** Divides the upper triangle by `rows` and copies it to the lower one, in tiles that stay in the cache. */
+function complete(sums: Float32Array, columns: number, rows: number): void {
+  for (let top = 0; top < columns; top += tile) {
+    for (let left = top; left < columns; left += tile) {
+      const [bottom, right] = [Math.min(columns, top + tile), Math.min(columns, left + tile)];
+      for (let i = top; i < bottom; i++) {
+        for (let j = Math.max(i, left); j < right; j++) {
+          const value = sums[i * columns + j] / rows;
+          sums[i * columns + j] = value;
+          sums[j * columns + i] = value;
+        }
       }
     }
-  } finally {
-    matrix.dispose();
   }
 }
 
@@ -111,7 +135,7 @@ export function secondMomentsObserver(columns: number, layer: string): SecondMom
     async finish() {
       await flush();
       buffer = new Float32Array(0);
-      if (total > 0) for (let i = 0; i < sums.length; i++) sums[i] /= total;
+      complete(sums, columns, Math.max(1, total));
       return { columns, values: sums, rows: total };
     },
   };

@@ -36,10 +36,8 @@ function meanPower({ columns, values }: SecondMoments): number {
 function permuted({ columns, values }: SecondMoments, order: Int32Array, added: number): Float32Array {
   const a = new Float32Array(columns * columns);
   for (let i = 0; i < columns; i++) {
-    for (let j = i; j < columns; j++) {
-      const [u, v] = order[i] < order[j] ? [order[i], order[j]] : [order[j], order[i]];
-      a[i * columns + j] = values[u * columns + v];
-    }
+    const row = order[i] * columns;
+    for (let j = i; j < columns; j++) a[i * columns + j] = values[row + order[j]];
   }
   for (let i = 0; i < columns; i++) {
     // A dead column (its input was always 0) has no say over the others, and is rounded to nearest.

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Columns of one step. */
-const blockColumns = 64;
+const blockColumns = 128;
 /** Rows of one product of the update; only what lies on and above its diagonal block is computed. */
 const stripRows = 512;
 
@@ -27,46 +27,61 @@ function factorizeDiagonal(a: Float32Array, n: number, start: number, end: numbe
   return true;
 }
 
-/** Rows above the diagonal block: solves R[above, block] · R[block, block]ᵀ = A[above, block]. */
-function solveAbove(a: Float32Array, n: number, start: number, end: number): void {
-  const row = new Float64Array(end - start);
-  for (let i = 0; i < start; i++) {
-    for (let j = end - 1; j >= start; j--) {
-      let sum = a[i * n + j];
-      for (let k = j + 1; k < end; k++) sum -= row[k - start] * a[j * n + k];
-      row[j - start] = sum / a[j * n + j];
+/** The inverse of the transposed diagonal block [start, end), in float32. */
+function inverseTransposed(a: Float32Array, n: number, start: number, end: number): Float32Array {
+  const size = end - start;
+  const inverse = new Float64Array(size * size);
+  // Row i of the inverse of Rᵀ (lower triangular), by forward substitution.
+  for (let i = 0; i < size; i++) {
+    const diagonal = a[(start + i) * n + start + i];
+    for (let j = 0; j <= i; j++) {
+      let sum = i === j ? 1 : 0;
+      for (let k = j; k < i; k++) sum -= a[(start + k) * n + start + i] * inverse[k * size + j];
+      inverse[i * size + j] = sum / diagonal;
     }
-    for (let j = start; j < end; j++) a[i * n + j] = row[j - start];
   }
+  return Float32Array.from(inverse);
+}
+
+/** Rows above the diagonal block: solves R[above, block] · R[block, block]ᵀ = A[above, block]; gives R[above, block]. */
+async function solveAbove(a: Float32Array, n: number, start: number, end: number): Promise<Float32Array> {
+  const width = end - start;
+  const above = new Float32Array(start * width);
+  for (let i = 0; i < start; i++) above.set(a.subarray(i * n + start, i * n + end), i * width);
+  const product = tf.tidy(() =>
+    tf.matMul(
+      tf.tensor2d(above, [start, width]),
+      tf.tensor2d(inverseTransposed(a, n, start, end), [width, width]),
+    ),
+  );
+  // A backend may give a view of memory that it uses again.
+  const solved = (await product.data<'float32'>()).slice();
+  product.dispose();
+  for (let i = 0; i < start; i++) a.set(solved.subarray(i * width, (i + 1) * width), i * n + start);
+  return solved;
 }
 
 /** Subtracts the block's share from what is left: A[above, above] −= R[above, block] · R[above, block]ᵀ. */
-async function updateAbove(a: Float32Array, n: number, start: number, end: number): Promise<void> {
-  const width = end - start;
-  const panel = new Float32Array(start * width);
-  for (let i = 0; i < start; i++) panel.set(a.subarray(i * n + start, i * n + end), i * width);
-  const matrix = tf.tensor2d(panel, [start, width]);
-  try {
-    for (let top = 0; top < start; top += stripRows) {
-      const height = Math.min(stripRows, start - top);
-      const rest = start - top;
-      const product = tf.tidy(() =>
-        tf.matMul(
-          tf.slice(matrix, [top, 0], [height, width]),
-          tf.slice(matrix, [top, 0], [rest, width]),
-          false,
-          true,
-        ),
-      );
-      const values = await product.data();
-      product.dispose();
-      for (let i = 0; i < height; i++) {
-        const to = (top + i) * n + top;
-        for (let j = i; j < rest; j++) a[to + j] -= values[i * rest + j];
-      }
+async function updateAbove(a: Float32Array, n: number, panel: Float32Array, start: number): Promise<void> {
+  const width = panel.length / start;
+  for (let top = 0; top < start; top += stripRows) {
+    const height = Math.min(stripRows, start - top);
+    const rest = start - top;
+    const below = panel.subarray(top * width);
+    const product = tf.tidy(() =>
+      tf.matMul(
+        tf.tensor2d(below.subarray(0, height * width), [height, width]),
+        tf.tensor2d(below, [rest, width]),
+        false,
+        true,
+      ),
+    );
+    const values = await product.data();
+    for (let i = 0; i < height; i++) {
+      const to = (top + i) * n + top;
+      for (let j = i; j < rest; j++) a[to + j] -= values[i * rest + j];
     }
-  } finally {
-    matrix.dispose();
+    product.dispose();
   }
 }
 
@@ -80,8 +95,8 @@ export async function factorize(a: Float32Array, n: number): Promise<boolean> {
     const start = Math.max(0, end - blockColumns);
     if (!factorizeDiagonal(a, n, start, end)) return false;
     if (start > 0) {
-      solveAbove(a, n, start, end);
-      await updateAbove(a, n, start, end);
+      const panel = await solveAbove(a, n, start, end);
+      await updateAbove(a, n, panel, start);
     }
     end = start;
   }
