@@ -30,7 +30,7 @@ describe.skipIf(executable === undefined)('WebGPU in Chromium', () => {
     rmSync(written.folder, { recursive: true, force: true });
   });
 
-  it('passes every check that the other backends pass', { timeout: 600_000 }, async () => {
+  it('passes every check that the other backends pass', { timeout: 900_000 }, async () => {
     const { adapter, integerDot } = await page.call('start');
     console.log(`Chromium ${page.version}, adapter ${adapter}, ${integerDot} integer products`);
     const names = await page.call('checks');
@@ -46,7 +46,7 @@ describe.skipIf(executable === undefined)('WebGPU in Chromium', () => {
   it.each(['W8A8', 'W4A16'] as const)(
     '%s: the perplexity of the CPU, within 1e-4 of it',
     {
-      timeout: 600_000,
+      timeout: 900_000,
     },
     async (name) => {
       const path = written.archives.find((archive) => archive.name === name)?.path ?? '';

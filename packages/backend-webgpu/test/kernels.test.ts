@@ -1,7 +1,7 @@
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, it, vi } from 'vitest';
 import { registerWebGpuKernels } from '../src/index.js';
 import { fusedChecks } from './body/fused-checks.js';
 import { levelChecks } from './body/level-checks.js';
@@ -10,6 +10,9 @@ import { integerChecks } from './body/webgpu-integer-checks.js';
 import { webGpuInNode } from './driver/node-webgpu.js';
 
 const webgpu = await webGpuInNode();
+
+// A software adapter compiles some pipelines for seconds.
+vi.setConfig({ testTimeout: 300_000 });
 
 describe('tamp-cpu', () => {
   beforeAll(async () => {

@@ -34,7 +34,7 @@ describe.skipIf('missing' in webgpu)('tiny-llama on WebGPU in Node', () => {
   it.each(['W8A8', 'W4A16'] as const)(
     '%s: the perplexity of the CPU, within 1e-4 of it',
     {
-      timeout: 300_000,
+      timeout: 900_000,
     },
     async (name) => {
       const path = written.archives.find((archive) => archive.name === name)?.path ?? '';
