@@ -30,6 +30,10 @@ async function withQuantizer(
   expect(tf.memory().numTensors).toBe(tensorsBefore);
 }
 
+test('there are reference cases', () => {
+  expect(cases.length).toBeGreaterThan(0);
+});
+
 describe.each(cases)('reference case $index: $options', (reference) => {
   const recorded = (name: string, what: string) => tensors.get(`${reference.index}.${name}.${what}`);
 

@@ -20,6 +20,10 @@ function matrixOf(name: string): tf.Tensor2D {
   return tf.tensor2d(float32(), [shape[0], shape[1]]);
 }
 
+test('there are reference cases', () => {
+  expect(cases.length).toBeGreaterThan(0);
+});
+
 describe.each(cases)('$kind with $bits bits', ({ kind, bits, model_size_mb }) => {
   // Input and parameters are recorded once per number of bits.
   const source = `lsq${bits}`;

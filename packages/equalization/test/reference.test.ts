@@ -58,6 +58,10 @@ async function int8Output(
   return outputOf(int8, await calibration.batch(await recordedBatch(fixture)));
 }
 
+it('there are reference graphs', () => {
+  expect(touched.length).toBeGreaterThan(0);
+});
+
 describe.each(touched)('$name against the reference', (fixture) => {
   it('observes the same ranges and chooses the same scales', async () => {
     const { groups } = await equalize(fixture);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { matrixShape, readAll, readDense, unpackDense } from '@tamp/core';
 import { fixturePath, readJsonFixture, readTensorFixture } from '@tamp/fixtures';
@@ -28,7 +28,7 @@ interface CheckpointConfig {
   };
 }
 
-const name = 'gptq-w4a16-g64';
+const checkpoints = readdirSync(fixturePath('compressed-tensors')).filter((name) => name.startsWith('gptq-'));
 const [windows, length] = [64, 256];
 const { model, close } = await openModelFolder(fixturePath('tiny-llama'));
 
@@ -41,7 +41,11 @@ afterAll(async () => {
   tf.removeBackend('tamp-cpu');
 });
 
-test('the first block comes out as in the reference checkpoint: the same scales, nearly all the same levels', async () => {
+test('there are reference checkpoints', () => {
+  expect(checkpoints.length).toBeGreaterThan(0);
+});
+
+test.each(checkpoints)('the first block of %s: the same scales, nearly all the same levels', async (name) => {
   const { config_groups } = readJsonFixture<CheckpointConfig>(
     'compressed-tensors',
     name,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createModelRunner, type Model, type ModelRunner } from '@tamp/core';
 import { fixturePath, readJsonFixture } from '@tamp/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
@@ -40,35 +40,41 @@ describe('tiny-llama, as transformers saved it', () => {
 
   it('takes along the tokenizer and the generation settings, and no other file', () => {
     const assets = [...model.assets.keys()];
+    const files = readdirSync(fixturePath('tiny-llama'));
+    expect(assets).toContain('tokenizer.json');
     expect(assets).toEqual(
-      expect.arrayContaining(['generation_config.json', 'tokenizer.json', 'tokenizer_config.json']),
+      expect.arrayContaining(files.filter((file) => /^(tokenizer|generation_config|special_)/.test(file))),
     );
     // Texts, references and weights lie in the same folder.
     expect(assets.filter((name) => /eval|calibration|reference|^config|model\./.test(name))).toEqual([]);
-    expect(model.architecture).toBe('LlamaForCausalLM');
-    expect(model.config.vocab_size).toBe(tokenizer.vocabularySize);
+    expect([model.architecture]).toEqual(model.config.architectures);
+    // Some models have rows for tokens that do not exist.
+    expect(model.config.vocab_size).toBeGreaterThanOrEqual(tokenizer.vocabularySize);
   });
 
-  it('names modules and parameters as transformers does and ties the embeddings', () => {
+  it('names modules and parameters as transformers does and ties the embeddings where its config says so', () => {
     const { nodes, scopes } = model.graph;
+    const family = model.architecture.replace('ForCausalLM', '');
     expect(scopes).toMatchObject({
-      model: 'LlamaModel',
+      model: `${family}Model`,
       'model.embed_tokens': 'Embedding',
       'model.layers': 'ModuleList',
-      'model.layers.0': 'LlamaDecoderLayer',
-      'model.layers.0.self_attn': 'LlamaAttention',
+      'model.layers.0': `${family}DecoderLayer`,
+      'model.layers.0.self_attn': `${family}Attention`,
       'model.layers.0.self_attn.q_proj': 'Linear',
-      'model.layers.0.mlp': 'LlamaMLP',
+      'model.layers.0.mlp': `${family}MLP`,
       'model.layers.0.mlp.gate_proj': 'Linear',
-      'model.layers.0.input_layernorm': 'LlamaRMSNorm',
-      'model.norm': 'LlamaRMSNorm',
+      'model.layers.0.input_layernorm': `${family}RMSNorm`,
+      'model.norm': `${family}RMSNorm`,
       lm_head: 'Linear',
     });
     const table = nodes.find(
       (node) => node.kind === 'parameter' && node.parameter === 'model.embed_tokens.weight',
     );
     const users = nodes.filter((node) => node.kind === 'operator' && node.inputs.includes(table?.name ?? ''));
-    expect(users.map((node) => node.scope)).toEqual(['model.embed_tokens', 'lm_head']);
+    expect(users.map((node) => node.scope)).toEqual(
+      model.config.tie_word_embeddings === true ? ['model.embed_tokens', 'lm_head'] : ['model.embed_tokens'],
+    );
     for (const node of nodes) {
       // A linear layer is a module of its own; its parameters lie in it.
       if (node.kind === 'operator' && node.operator === 'linear') expect(scopes[node.scope]).toBe('Linear');

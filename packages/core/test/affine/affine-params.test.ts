@@ -23,6 +23,10 @@ function extent(values: Float32Array): readonly [number, number] {
   return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
 }
 
+test('there are reference cases', () => {
+  expect(cases.length).toBeGreaterThan(0);
+});
+
 describe.each(cases)('int8 linear case $index ($kind)', (linear) => {
   const weight = file.get(`${linear.index}.weight`).float32();
 

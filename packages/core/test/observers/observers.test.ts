@@ -48,6 +48,10 @@ function batchesOf(index: number): { readonly values: Float32Array[]; readonly s
   };
 }
 
+test('there are reference cases', () => {
+  expect(cases.length).toBeGreaterThan(0);
+});
+
 describe.each(cases)('case $case ($kind), $observer', (item) => {
   const { values, shape } = batchesOf(item.case);
 

@@ -14,6 +14,10 @@ interface UniformCase {
 const file = readTensorFixture('diffq', 'uniform.safetensors');
 const cases = JSON.parse(file.metadata.cases) as UniformCase[];
 
+test('there are reference cases', () => {
+  expect(cases.length).toBeGreaterThan(0);
+});
+
 // Exact: the same float32 operations in the same order.
 describe.each(cases)('uniform case $index ($kind)', ({ index, min, max }) => {
   const values = file.get(`${index}.p`).float32();

@@ -11,6 +11,8 @@ import {
 import { fixturePath, readTensorFixture } from '@tamp/fixtures';
 import { quantized } from './quantized.js';
 
+const dtypes: Readonly<Record<string, DenseDtype>> = { BF16: 'bfloat16', F32: 'float32', F16: 'float16' };
+
 /**
  * The trained Llama of the fixtures as W4 g64 symmetric, embedding (tied to the head) left in bfloat16, with its
  * tokenizer. Its graph has a node for every operator of the real one, so that the manifest is as large.
@@ -29,7 +31,7 @@ export function quantizedLlama(scaleFormat: DenseDtype): Model {
       shape,
       storage: isLinear
         ? quantized(tensor.float32(), shape[0], shape[1], scheme, scaleFormat)
-        : { kind: 'dense', dtype: 'bfloat16', bytes: bytesOf(tensor.bytes) },
+        : { kind: 'dense', dtype: dtypes[tensor.dtype], bytes: bytesOf(tensor.bytes) },
     });
   }
   const builder = createGraphBuilder();
@@ -53,7 +55,7 @@ export function quantizedLlama(scaleFormat: DenseDtype): Model {
           const v = linear('v_proj', normed);
           const heads = config.num_attention_heads;
           const keyValueHeads = config.num_key_value_heads;
-          const headSize = config.hidden_size / heads;
+          const headSize = config.head_dim ?? config.hidden_size / heads;
           const scale = headSize ** -0.5;
           const values = builder.apply('attention', [q, k, v], { heads, keyValueHeads, headSize, scale });
           return linear('o_proj', values);
