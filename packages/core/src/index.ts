@@ -159,6 +159,7 @@ export {
   type ParameterStorage,
   storedBytes,
 } from './parameters/parameter.js';
+export type { ParameterStore } from './parameters/parameter-store.js';
 export { decodeDense, decodeDenseInto, denseBytes, readDense } from './parameters/read-dense.js';
 export { readParameter } from './parameters/read-parameter.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';

@@ -1,4 +1,4 @@
-import type { Model, ModifierDefinition } from '@tamp/core';
+import type { Model, ModifierDefinition, ParameterStore } from '@tamp/core';
 import type { CheckpointStore, ValueStorage } from '@tamp/sequential-pipeline';
 import type { ExportTarget } from './schema/recipe-schema.js';
 import type { NamedTensorData, TensorData } from './tensor-data.js';
@@ -89,6 +89,8 @@ export interface RecipeHost {
    * `key` tells runs apart: it is the same for a recipe, model and data that are the same.
    */
   openCheckpoint?(key: string): CheckpointStore;
+  /** Opens a place on disk for finished parameters of a large model; absent where there is no disk. */
+  openParameterStore?(): Promise<ParameterStore>;
   /** Most memory this process held so far, in bytes; `null` where it cannot be known. */
   peakMemoryBytes(): number | null;
 }

@@ -90,6 +90,7 @@ function create(settings: WeightOnlySettings): Modifier {
         editor.signal.throwIfAborted();
         checkDense({ layer: layer.layer, parameter });
         await rewriteLayer(layer, parameter, editor, settings);
+        await editor.settle();
         await nextTask();
       }
     },

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { TampError } from '@tamp/core';
+import { parameterFile } from '@tamp/core/node';
 import { closestWord, type RecipeHost } from '@tamp/recipe';
 import { checkpointFolder, diskStorage } from '@tamp/sequential-pipeline/node';
 import { knownModifiers } from './known-modifiers.js';
@@ -80,6 +81,7 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
       stageArchive(model, absolute(to), compression, exportOptions),
     openScratch: () => diskStorage(tmpdir()),
     openCheckpoint: (key) => checkpointFolder(resolve(folder, `.tamp-resume-${key.slice(0, 16)}`)),
+    openParameterStore: () => parameterFile(folder),
     // maxRSS counts kilobytes on every system Node runs on.
     peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,
   };

@@ -2,6 +2,7 @@ import { TampError } from '../errors/tamp-error.js';
 import type { Graph } from '../graph/graph.js';
 import { lintGraph } from '../graph/lint.js';
 import type { Parameter } from '../parameters/parameter.js';
+import type { ParameterStore } from '../parameters/parameter-store.js';
 import type { Model } from './model.js';
 
 /** What a modifier did to one layer, for the report. */
@@ -36,6 +37,11 @@ export interface ModelEditor {
   removeParameter(name: string): void;
   /** Replaces the graph. Throws a `TampError` when it is malformed. */
   setGraph(graph: Graph): void;
+  /**
+   * Moves parameters that were set since the last call out of memory, where the pipeline has a place for them. Pipelines
+   * call it after each region; a modifier calls it between the layers of a large one.
+   */
+  settle(): Promise<void>;
   /** Adds a line to the report; progress is told from these lines. */
   report(entry: LayerReport): void;
 }
@@ -44,6 +50,8 @@ export interface ModelEditor {
 export interface ModelEditorOptions {
   readonly signal?: AbortSignal;
   readonly onReport?: (entry: LayerReport) => void;
+  /** Where settled parameters live; default: they stay in memory. */
+  readonly store?: ParameterStore;
 }
 
 /** An editor that starts from `model` and never changes it; `editor.model` is always a consistent snapshot. */
@@ -51,6 +59,7 @@ export function createModelEditor(model: Model, options: ModelEditorOptions = {}
   const signal = options.signal ?? new AbortController().signal;
   let graph = model.graph;
   const parameters = new Map(model.parameters);
+  const unsettled = new Set<string>();
   const uses = (name: string): boolean =>
     graph.nodes.some((node) => node.kind === 'parameter' && node.parameter === name);
   return {
@@ -67,6 +76,16 @@ export function createModelEditor(model: Model, options: ModelEditorOptions = {}
         );
       }
       parameters.set(parameter.name, parameter);
+      if (options.store !== undefined) unsettled.add(parameter.name);
+    },
+    async settle() {
+      for (const name of unsettled) {
+        unsettled.delete(name);
+        const parameter = parameters.get(name);
+        const moved = parameter === undefined ? undefined : await options.store?.put(parameter);
+        // Not over a parameter that was set while this one was written.
+        if (moved !== undefined && parameters.get(name) === parameter) parameters.set(name, moved);
+      }
     },
     removeParameter(name) {
       if (uses(name))

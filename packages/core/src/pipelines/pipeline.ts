@@ -3,6 +3,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Model } from '../model/model.js';
 import { createModelEditor, type LayerReport } from '../model/model-editor.js';
 import type { Modifier, Observation, Region } from '../modifiers/modifier.js';
+import type { ParameterStore } from '../parameters/parameter-store.js';
 
 /** A modifier with the name it has in recipes, for reports and errors. */
 export interface NamedModifier {
@@ -13,6 +14,8 @@ export interface NamedModifier {
 /** Options that every pipeline has. */
 export interface PipelineOptions {
   readonly signal?: AbortSignal;
+  /** Where finished parameters live; the caller closes it when the result is no longer needed. Default: memory. */
+  readonly store?: ParameterStore;
   /** Called for each layer as soon as it is done. */
   readonly onLayer?: (entry: LayerReport) => void;
   /** Called for each calibration batch: how many are done, of how many, for which modifier. */
@@ -65,6 +68,7 @@ export async function driveWholeModel(
   const layers: LayerReport[] = [];
   const editor = createModelEditor(model, {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.store === undefined ? {} : { store: options.store }),
     onReport(entry) {
       layers.push(entry);
       options.onLayer?.(entry);
@@ -78,6 +82,7 @@ export async function driveWholeModel(
       await modifier.rewrite?.(region, editor);
       await modifier.finish?.(editor);
     });
+    await editor.settle();
   }
   return { model: editor.model, layers };
 }

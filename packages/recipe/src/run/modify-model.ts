@@ -1,4 +1,4 @@
-import { type Model, type PipelineResult, runBasic, runDataFree } from '@tamp/core';
+import { type Model, type ParameterStore, type PipelineResult, runBasic, runDataFree } from '@tamp/core';
 import { type CheckpointStore, runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
 import { calibrationBatches } from '../data/calibration-batches.js';
 import type { RecipeHost } from '../host.js';
@@ -9,6 +9,8 @@ export interface ModifyOptions {
   readonly signal?: AbortSignal;
   /** Where the run stands is kept here, and taken up from here; the caller closes it. */
   readonly checkpoint?: CheckpointStore;
+  /** Where finished parameters live; the caller closes it. Default: memory. */
+  readonly store?: ParameterStore;
   /** Layers done, of how many, and what is being worked on. */
   readonly progress: (done: number, total: number, detail?: string) => void;
 }
@@ -33,7 +35,7 @@ export async function modifyModel(
   prepared: PreparedRecipe,
   model: Model,
   host: RecipeHost,
-  { signal, progress, checkpoint }: ModifyOptions,
+  { signal, progress, checkpoint, store }: ModifyOptions,
 ): Promise<PipelineResult> {
   const { calibration, recipe } = prepared;
   const modifiers = prepared.modifiers.filter(({ modifier }) => modifier.needs !== 'training');
@@ -42,6 +44,7 @@ export async function modifyModel(
   const tell = (detail: string): void => progress(done, Math.max(done, total), detail);
   const common = {
     ...(signal === undefined ? {} : { signal }),
+    ...(store === undefined ? {} : { store }),
     onLayer: ({ layer }: { readonly layer: string }) => progress(++done, Math.max(done, total), layer),
   };
   if (calibration === undefined) return runDataFree(model, modifiers, common);

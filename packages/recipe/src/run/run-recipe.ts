@@ -1,4 +1,4 @@
-import type { Model, PipelineResult } from '@tamp/core';
+import type { Model, ParameterStore, PipelineResult } from '@tamp/core';
 import type { CheckpointStore } from '@tamp/sequential-pipeline';
 import { measurePerplexity } from '../evaluation/perplexity.js';
 import type { RecipeHost, StagedExport } from '../host.js';
@@ -38,6 +38,9 @@ async function openCheckpoint(
   if (!resume) await checkpoint?.clear();
   return checkpoint;
 }
+
+/** From here on finished parameters wait for the export on disk instead of in memory. */
+const largeModelBytes = 64 * 2 ** 20;
 
 function missedQuality(gates: Gates, before: Quality | null, after: Quality | null): readonly MissedGate[] {
   const missed: MissedGate[] = [];
@@ -123,12 +126,15 @@ export async function runRecipe(
         ...signal,
         progress,
         ...(checkpoint === undefined ? {} : { checkpoint }),
+        ...(store === undefined ? {} : { store }),
       }),
     );
   };
 
   const checkpoint = await openCheckpoint(prepared, host, resume);
+  let store: ParameterStore | undefined;
   try {
+    if (modelBytes(model) >= largeModelBytes) store = await host.openParameterStore?.();
     const before = await evaluate('evaluate-before', model);
     const trained = await train();
     const { model: modified, layers } = await modify(trained?.model ?? model);
@@ -174,6 +180,7 @@ export async function runRecipe(
       missedGates,
     };
   } finally {
+    await store?.close();
     await checkpoint?.close();
   }
 }

@@ -112,6 +112,7 @@ export async function runSequential(
   for (const entry of layers) options.onLayer?.(entry);
   const editor: ModelEditor = createModelEditor(saved === undefined ? model : modelOf(model, saved), {
     signal,
+    ...(options.store === undefined ? {} : { store: options.store }),
     onReport(entry) {
       layers.push(entry);
       options.onLayer?.(entry);
@@ -180,6 +181,7 @@ export async function runSequential(
     else if (calibrates) await cacheInputs(model.graph, data, subgraphs, cache, signal);
     for (let index = saved?.next ?? 0; index < subgraphs.length; index++) {
       await work(index);
+      await editor.settle();
       await checkpoint?.save({
         next: index + 1,
         ...changesOf(model, editor.model),
