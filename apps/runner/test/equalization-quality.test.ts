@@ -27,14 +27,18 @@ it('badly scaled channels cost W8A8 nearly nothing once they are equalized', asy
     .replace('../tiny-llama/model', JSON.stringify(fixturePath('tiny-llama')))
     .replace('../tiny-llama/calibration.txt', JSON.stringify(fixturePath('tiny-llama', 'calibration.txt')))
     .replace('../tiny-llama/eval.txt', JSON.stringify(fixturePath('tiny-llama', 'eval.txt')))
+    // A quarter of the data: the example itself takes all of it.
+    .replace('samples: 64', 'samples: 16')
+    .replace(/eval.txt"?, sequenceLength: 256/, '$&, windows: 60')
     .replace(/^export:\n.*$/m, '')
     .replace(/^report:.*$/m, '');
   writeFileSync(join(folder, 'w8a8.yaml'), recipe);
   const { code, stdout } = await tamp(['run', 'w8a8.yaml', '--json'], { cwd: folder });
   expect(code).toBe(0);
   const { evaluation } = JSON.parse(stdout);
-  const references = results['tiny-llama-outliers'];
-  // Below SmoothQuant's by LLM Compressor, and at most 13.30 for a model of 13.253: 0.36% more.
-  expect(evaluation.after.perplexity).toBeLessThan(references['smoothquant-w8a8'].perplexity_after);
-  expect(evaluation.after.perplexity / evaluation.before.perplexity).toBeLessThan(1.0036);
-}, 400_000);
+  const reference = results['tiny-llama-outliers']['smoothquant-w8a8'];
+  const increase = evaluation.after.perplexity / evaluation.before.perplexity;
+  // Less than SmoothQuant's by LLM Compressor, and at most 13.30 for a model of 13.253: 0.36% more.
+  expect(increase).toBeLessThan(reference.perplexity_after / reference.perplexity_before);
+  expect(increase).toBeLessThan(1.0036);
+}, 240_000);
