@@ -1,4 +1,4 @@
-import { type Graph, type Model, nextTask, readParameter, TampError } from '@tamp/core';
+import { createModelRunner, type Graph, type Model, nextTask, TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch, type LabelledData, labelledBatch, sampleCount } from '../data/labelled-data.js';
 import { forwardGraph, sampleShapes } from '../forward/forward-graph.js';
@@ -16,12 +16,12 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Loss and accuracy of a graph with the given parameters. */
-export async function evaluateGraph(
+/** Loss and accuracy of what `forward` gives for a batch's inputs. */
+async function evaluateOutputs(
   graph: Graph,
-  parameter: (name: string) => tf.Tensor,
+  forward: (inputs: Readonly<Record<string, tf.Tensor>>) => tf.Tensor | Promise<tf.Tensor>,
   data: LabelledData,
-  options: EvaluateOptions = {},
+  options: EvaluateOptions,
 ): Promise<Quality> {
   const { loss = 'crossEntropy', batchSize = 256, signal, onProgress } = options;
   const compute = chooseLoss(loss);
@@ -34,15 +34,20 @@ export async function evaluateGraph(
     signal?.throwIfAborted();
     const rows = Uint32Array.from({ length: Math.min(batchSize, total - from) }, (_, i) => from + i);
     const batch = labelledBatch(data, rows, shapes);
-    const results = tf.tidy(() => {
-      const output = forwardGraph(graph, batch.inputs, parameter);
-      return [compute(output, batch.labels), ...(classifies ? [countRight(output, batch.labels)] : [])];
-    });
-    disposeBatch(batch);
+    const results: tf.Tensor[] = [];
     try {
+      const output = await forward(batch.inputs);
+      results.push(
+        ...tf.tidy(() => [
+          compute(output, batch.labels),
+          ...(classifies ? [countRight(output, batch.labels)] : []),
+        ]),
+        output,
+      );
       lossSum += (await results[0].data())[0] * rows.length;
       if (classifies) right += (await results[1].data())[0];
     } finally {
+      disposeBatch(batch);
       tf.dispose(results);
     }
     onProgress?.(from + rows.length, total);
@@ -58,9 +63,24 @@ export async function evaluateGraph(
   return { loss: mean, ...(classifies ? { accuracy: right / total } : {}) };
 }
 
+/** Loss and accuracy of a graph with the given parameters. */
+export function evaluateGraph(
+  graph: Graph,
+  parameter: (name: string) => tf.Tensor,
+  data: LabelledData,
+  options: EvaluateOptions = {},
+): Promise<Quality> {
+  return evaluateOutputs(
+    graph,
+    (inputs) => tf.tidy(() => forwardGraph(graph, inputs, parameter)),
+    data,
+    options,
+  );
+}
+
 /**
- * Loss and, for cross entropy, accuracy of a model's first output on labelled data. Parameters are unpacked for the
- * time of the call, whatever their storage. Frees every tensor it makes. Throws a `TampError` (`data`) for data that do
+ * Loss and, for cross entropy, accuracy of a model's first output on labelled data. The model runs as it is stored,
+ * quantized parameters packed. Frees every tensor it makes. Throws a `TampError` (`data`) for data that do
  * not fit and for a loss that is not finite; rejects with the signal's reason when aborted.
  */
 export async function evaluateLabelled(
@@ -68,14 +88,17 @@ export async function evaluateLabelled(
   data: LabelledData,
   options: EvaluateOptions = {},
 ): Promise<Quality> {
-  const tensors = new Map<string, tf.Tensor>();
+  const runner = createModelRunner(model);
+  const output = model.graph.nodes.find((node) => node.kind === 'output')?.name ?? '';
   try {
-    for (const [name, parameter] of model.parameters) {
-      tensors.set(name, tf.tensor(await readParameter(parameter), [...parameter.shape]));
-    }
-    return await evaluateGraph(model.graph, (name) => requireTensor(tensors, name), data, options);
+    return await evaluateOutputs(
+      model.graph,
+      async (inputs) => (await runner.run(inputs, { outputs: [output] }))[output],
+      data,
+      options,
+    );
   } finally {
-    for (const tensor of tensors.values()) tensor.dispose();
+    runner.dispose();
   }
 }
 
