@@ -48,7 +48,8 @@ export async function prepareRecipe(
   problems.push(...trainingProblems(ready, document));
 
   const needsCalibration = ready.filter(({ modifier }) => modifier.needs === 'calibration');
-  if (document.at(['data', 'calibration']) === undefined) {
+  const calibratesOnText = document.at(['data', 'calibration']) !== undefined;
+  if (!calibratesOnText && document.at(['data', 'training']) === undefined) {
     for (const { index, name } of needsCalibration) {
       problems.push(
         new TampError('it observes the model, and there is no calibration text', {
@@ -66,10 +67,11 @@ export async function prepareRecipe(
   try {
     if (opened !== undefined) {
       const { model } = opened;
-      if (needsCalibration.length > 0) checkPipeline(recipe, model, document, host, problems);
+      if (needsCalibration.length > 0 && calibratesOnText)
+        checkPipeline(recipe, model, document, host, problems);
       const modifiers = planModifiers(ready, model, document, problems);
       const texts = await tokenizeTexts(read, model, document, host, problems);
-      const samples = await readSamples(recipe, evaluate, model, document, host, problems);
+      const samples = await readSamples(recipe, wanted, model, document, host, problems);
       if (problems.length === 0) {
         const { close } = opened;
         return {

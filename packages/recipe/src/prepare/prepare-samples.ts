@@ -11,6 +11,8 @@ import type { ReadyModifier } from './prepare-modifiers.js';
 /** A recipe's labelled samples, those that a run reads. */
 export interface RecipeSamples {
   readonly trainingData?: LabelledData;
+  /** The samples to train with, where modifiers calibrate and there is no text for that. */
+  readonly calibrationData?: LabelledData;
   readonly validationData?: LabelledData;
 }
 
@@ -116,7 +118,7 @@ export function trainingProblems(
 /** Reads a recipe's labelled samples; adds what is wrong to `problems`. */
 export async function readSamples(
   recipe: Recipe,
-  evaluate: boolean,
+  wanted: { readonly calibration: boolean; readonly evaluation: boolean },
   model: Model,
   document: RecipeDocument,
   host: RecipeHost,
@@ -133,10 +135,15 @@ export async function readSamples(
       return undefined;
     }
   };
-  const trainingData = recipe.training === undefined ? undefined : await read('training');
-  const validationData = evaluate || recipe.training !== undefined ? await read('validation') : undefined;
+  const calibrates = wanted.calibration && recipe.data.calibration === undefined;
+  const samples = calibrates || recipe.training !== undefined ? await read('training') : undefined;
+  const trainingData = recipe.training === undefined ? undefined : samples;
+  const calibrationData = calibrates ? samples : undefined;
+  const validationData =
+    wanted.evaluation || recipe.training !== undefined ? await read('validation') : undefined;
   return {
     ...(trainingData === undefined ? {} : { trainingData }),
+    ...(calibrationData === undefined ? {} : { calibrationData }),
     ...(validationData === undefined ? {} : { validationData }),
   };
 }

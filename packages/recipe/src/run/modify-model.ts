@@ -1,6 +1,7 @@
 import { type Model, type ParameterStore, type PipelineResult, runBasic, runDataFree } from '@tamp/core';
 import { type CheckpointStore, runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
 import { calibrationBatches } from '../data/calibration-batches.js';
+import { sampleBatches } from '../data/sample-batches.js';
 import type { RecipeHost } from '../host.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 
@@ -29,7 +30,7 @@ function sequentialText({ name, phase, modifier, done, total }: SequentialProgre
 
 /**
  * Lets a recipe's modifiers work on a model in their order, those that learn left out: over the whole model when none
- * observes, else by the recipe's pipeline. Frees its tensors and intermediates whatever happens.
+ * observes or there are labelled samples to observe, else by the recipe's pipeline. Frees its tensors and intermediates whatever happens.
  */
 export async function modifyModel(
   prepared: PreparedRecipe,
@@ -37,7 +38,7 @@ export async function modifyModel(
   host: RecipeHost,
   { signal, progress, checkpoint, store }: ModifyOptions,
 ): Promise<PipelineResult> {
-  const { calibration, recipe } = prepared;
+  const { calibration, calibrationData, recipe } = prepared;
   const modifiers = prepared.modifiers.filter(({ modifier }) => modifier.needs !== 'training');
   const total = modifiers.reduce((sum, { plan }) => sum + plan.targets.length, 0);
   let done = 0;
@@ -47,6 +48,12 @@ export async function modifyModel(
     ...(store === undefined ? {} : { store }),
     onLayer: ({ layer }: { readonly layer: string }) => progress(++done, Math.max(done, total), layer),
   };
+  if (calibration === undefined && calibrationData !== undefined) {
+    return runBasic(model, modifiers, sampleBatches(calibrationData, model), {
+      ...common,
+      onBatch: (batch, batches, modifier) => tell(`${modifier}: calibration batch ${batch} of ${batches}`),
+    });
+  }
   if (calibration === undefined) return runDataFree(model, modifiers, common);
   const data = calibrationBatches(calibration);
   const { kind, intermediates, ...blocks } = recipe.pipeline;
