@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { fixturePath, readJsonFixture } from '@tamp/fixtures';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tamp } from './world/tamp.js';
@@ -14,6 +15,7 @@ const { results } = readJsonFixture<{
   readonly results: Readonly<Record<string, Readonly<Record<string, Reference>>>>;
 }>('llm-quality.json');
 const example = new URL('../../../examples/tiny-llama-outliers/w8a8.yaml', import.meta.url);
+const digits = new URL('../../../examples/digits/', import.meta.url);
 
 let folder: string;
 beforeAll(() => {
@@ -42,3 +44,23 @@ it('badly scaled channels cost W8A8 nearly nothing once they are equalized', asy
   expect(increase).toBeLessThan(reference.perplexity_after / reference.perplexity_before);
   expect(increase).toBeLessThan(1.0036);
 }, 240_000);
+
+it.each(['mlp', 'cnn'])(
+  'the digits %s keeps its accuracy in static int8, calibrated on the images it could be trained with',
+  async (name) => {
+    const file = `${name}-int8.yaml`;
+    const recipe = readFileSync(new URL(file, digits), 'utf8')
+      .replace(`./${name}`, JSON.stringify(fileURLToPath(new URL(name, digits))))
+      .replaceAll('digits.safetensors', JSON.stringify(fixturePath('digits', 'digits.safetensors')))
+      .replace(/^report:.*$/m, '');
+    writeFileSync(join(folder, file), recipe);
+    const { code, stdout } = await tamp(['run', file, '--json'], { cwd: folder });
+    expect(code).toBe(0);
+    const { evaluation, artifacts, sizes } = JSON.parse(stdout);
+    // One of the 360 images is 0.0028.
+    expect(evaluation.after.accuracy).toBeGreaterThanOrEqual(evaluation.before.accuracy - 0.003);
+    expect(sizes.after).toBeLessThan(0.3 * sizes.before);
+    expect(artifacts).toHaveLength(1);
+  },
+  60_000,
+);
