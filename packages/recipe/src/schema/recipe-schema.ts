@@ -194,7 +194,9 @@ const keys = {
     .strictObject({
       calibration: calibration.optional(),
       evaluation: evaluation.optional(),
-      training: labelledSourceSchema.optional().describe('Labelled samples to train with'),
+      training: labelledSourceSchema
+        .optional()
+        .describe('Labelled samples to train with, or to calibrate with where there is no calibration text'),
       validation: labelledSourceSchema
         .optional()
         .describe(
