@@ -223,6 +223,27 @@ export: [{ to: out/bad.onnx }]
   });
 });
 
+describe('a destination that cannot be', () => {
+  it.each([
+    ['report: eval.txt/x.html', 'eval.txt/x.html cannot be written'],
+    ['report: model/config.json', 'model/config.json is there and is no report'],
+    ['report: model/x.json/', 'there is no report format'],
+  ])('%s is refused before any work', async (line, problem) => {
+    const config = readFileSync(join(folder, 'model', 'config.json'), 'utf8');
+    const { code, stderr } = await run('run', recipe('destination', `${line}\n`));
+    expect(stderr).toContain('destination.yaml:8:9: ');
+    expect(stderr).toContain(problem);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(code).toBe(2);
+    expect(readFileSync(join(folder, 'model', 'config.json'), 'utf8')).toBe(config);
+  });
+
+  it('a JSON report replaces an older one', async () => {
+    const file = recipe('again', 'report: out/again.json\n');
+    for (let i = 0; i < 2; i++) expect((await run('run', file, '--no-eval', '--quiet')).code).toBe(0);
+  });
+});
+
 describe('an interrupt', () => {
   it.each(['Evaluating the model as it is', 'Compressing', 'Evaluating the compressed model'])(
     'during "%s" ends the run with 130 and leaves nothing',

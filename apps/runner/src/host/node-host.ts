@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { TampError } from '@tamp/core';
 import { parameterFile } from '@tamp/core/node';
 import { closestWord, type RecipeHost } from '@tamp/recipe';
 import { checkpointFolder, diskStorage } from '@tamp/sequential-pipeline/node';
+import { checkDestination, checkReplaced } from './check-destination.js';
 import { knownModifiers } from './known-modifiers.js';
 import { openModelAt } from './open-model.js';
 import { openTokenizerAt, tokenizerOf } from './open-tokenizer.js';
@@ -17,10 +17,6 @@ import { readCheckpointAt, readTensorsAt, writeCheckpointAt } from './tensor-fil
 export interface NodeHostOptions {
   /** Absolute path of the recipe's folder. */
   readonly folder: string;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 async function unknownModifier(use: string, folder: string): Promise<TampError> {
@@ -59,9 +55,7 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
           remedy: 'Give it a name that ends in .tamp.zip.',
         });
       }
-      if (isFolder(absolute(to))) {
-        throw new TampError(`${to} is a folder`, { code: 'usage', remedy: 'Give the archive another name.' });
-      }
+      checkDestination(absolute(to), to);
     },
     checkReport(path) {
       if (!/\.(html|json)$/.test(path)) {
@@ -70,12 +64,8 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
           remedy: 'Give it a name that ends in .html or .json.',
         });
       }
-      if (isFolder(absolute(path))) {
-        throw new TampError(`${path} is a folder`, {
-          code: 'usage',
-          remedy: 'Give the report another name.',
-        });
-      }
+      checkDestination(absolute(path), path);
+      checkReplaced(absolute(path), path);
     },
     stageExport: (model, { to, compression }, exportOptions) =>
       stageArchive(model, absolute(to), compression, exportOptions),

@@ -1,0 +1,43 @@
+import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { TampError } from '@tamp/core';
+
+/** How every JSON report begins. */
+const reportStart = '{\n  "model": ';
+
+function statOf(path: string, shown: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new TampError(`${shown} cannot be written: something above it is no folder that can be entered`, {
+      code: 'usage',
+      remedy: 'Write somewhere else.',
+      cause,
+    });
+  }
+}
+
+/** Throws a `TampError` (`usage`) when no file can have this absolute path. `shown` is the path as it was given. */
+export function checkDestination(path: string, shown: string): void {
+  if (statOf(path, shown)?.isDirectory() !== true) return;
+  throw new TampError(`${shown} is a folder`, { code: 'usage', remedy: 'Give the file another name.' });
+}
+
+/**
+ * Throws a `TampError` (`usage`) when a JSON file that is no report has this absolute path: a model's `config.json`
+ * must not be lost to a slip of the pen.
+ */
+export function checkReplaced(path: string, shown: string): void {
+  if (!path.endsWith('.json') || statOf(path, shown)?.isFile() !== true) return;
+  const start = Buffer.alloc(reportStart.length);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, start, 0, start.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  if (start.toString() === reportStart) return;
+  throw new TampError(`${shown} is there and is no report`, {
+    code: 'usage',
+    remedy: 'Give the report another name.',
+  });
+}
