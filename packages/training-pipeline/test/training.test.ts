@@ -165,6 +165,28 @@ test('a convolutional network trains, and runs from its stored form with the val
   await tf.setBackend('wasm');
 });
 
+test.each([
+  { targetSize: 0.2, why: 'a fraction, below the size at the start' },
+  { targetSize: 6000, why: 'bytes, above it' },
+])(
+  'a budget of $targetSize ($why) is kept within 2%',
+  async ({ targetSize }) => {
+    const model = createMlp({ widths: [64, 64, 10], seed: 1 });
+    const { history, layers } = await runTraining(model, withDiffQ({ targetSize, seed: 1 }), {
+      data: training,
+      epochs: 20,
+      optimizer: { kind: 'adam', learningRate: 2e-3 },
+    });
+    const floatBytes = 4 * (64 * 64 + 64 + 64 * 10 + 10);
+    const target = targetSize < 1 ? targetSize * floatBytes : targetSize;
+    expect(Math.abs(history[19].figures.bytes / target - 1)).toBeLessThan(0.02);
+    // What is stored is what was counted, up to a byte each for the ends of the streams and the range's header.
+    const stored = layers.reduce((sum, { bytesAfter }) => sum + bytesAfter, 4 * (64 + 10));
+    expect(Math.abs(stored - history[19].figures.bytes)).toBeLessThanOrEqual(6);
+  },
+  120_000,
+);
+
 test('early stopping', async () => {
   // A learning rate so small that nothing gets better by a tenth.
   const { history, stoppedEarly } = await runTraining(small(), [], {

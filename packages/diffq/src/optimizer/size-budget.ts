@@ -5,12 +5,14 @@ import type { SizePenalty } from './size-penalty.js';
  * The weight is base · (1 + limited(proportionalGain · ahead)), where `ahead` is the error ln(size / target) expected
  * `lookAhead` steps from now. The factor turns negative a little below the target and then pushes bits up again:
  * the task's own gradient would take far too long once the loss is small. The base, which is the penalty that holds
- * the size, grows and shrinks exponentially with `ahead`.
+ * the size, grows and shrinks exponentially with `ahead`; far below the target, where the weight is negative, it grows too.
  */
 const proportionalGain = 200;
 const largestFactor = 3;
 const integralGain = 0.1;
 const largestIntegralError = 0.1;
+/** An error below this is far below the target. */
+const farBelow = -0.05;
 const lookAhead = 30;
 /** Share of the newest step in the smoothed change per step. */
 const smoothing = 0.1;
@@ -37,7 +39,8 @@ export function sizeBudget(target: number): SizePenalty {
       if (!Number.isNaN(last)) change += smoothing * (error - last - change);
       last = error;
       const ahead = error + lookAhead * change;
-      base += integralGain * limited(ahead, largestIntegralError);
+      const step = integralGain * limited(ahead, largestIntegralError);
+      base += error < farBelow && ahead < farBelow ? -step : step;
       base = Math.min(Math.max(base, weightBounds.low), weightBounds.high);
       weight = Math.exp(base) * (1 + limited(proportionalGain * ahead, largestFactor));
     },
