@@ -31,6 +31,15 @@ const length = wholeNumber(2, 2 ** 31 - 1);
 const exitStatus = `
 Exit status: 0 done, 1 failed, 2 a bad recipe, option or argument, 3 a quality gate was missed, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.`;
 
+/** Bytes from a size as people write it; powers of 1000. */
+function byteCount(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kMGT]?)B?$/i.exec(text);
+  const units = ['', 'k', 'm', 'g', 't'];
+  const bytes = match === null ? 0 : Number(match[1]) * 1000 ** units.indexOf(match[2].toLowerCase());
+  if (bytes >= 1) return Math.floor(bytes);
+  throw new InvalidArgumentError('It must be a size such as 800MB or 2GB.');
+}
+
 /** A command's function with its context in place of commander's. */
 type Action<Options> = (path: string, options: Options, context: CommandContext) => Promise<number>;
 
@@ -69,6 +78,7 @@ Examples:
     .option('--quiet', 'no progress and no tables, only errors')
     .option('--threads <n>', 'threads to compute with (default: what the recipe says, or all cores)', threads)
     .option('--no-eval', 'skip the evaluations before and after')
+    .option('--max-memory <size>', 'choose what fits this much memory, or refuse: 800MB, 2GB', byteCount)
     .option('--keep', 'write the archive even when a quality gate is missed')
     .option('--resume', 'go on from where an earlier run of the recipe was stopped while it calibrated')
     .addHelpText(
@@ -81,7 +91,8 @@ ${exitStatus}
 Examples:
   $ tamp run recipe.yaml
   $ tamp run recipe.yaml --json > result.json
-  $ tamp run recipe.yaml --no-eval --threads 2`,
+  $ tamp run recipe.yaml --no-eval --threads 2
+  $ tamp run recipe.yaml --max-memory 1GB`,
     )
     .action(act(runCommand));
 
@@ -113,6 +124,9 @@ Examples:
     .description('Say what a recipe would do, and what it would cost in bytes and memory. Does no work.')
     .argument('<recipe>', 'recipe file (YAML)')
     .option('--json', 'print the plan as one JSON object on stdout')
+    .option('--threads <n>', 'threads to compute with (default: what the recipe says, or all cores)', threads)
+    .option('--no-eval', 'plan a run without the evaluations before and after')
+    .option('--max-memory <size>', 'choose what fits this much memory, or refuse: 800MB, 2GB', byteCount)
     .addHelpText('after', '\nExamples:\n  $ tamp plan recipe.yaml\n  $ tamp plan recipe.yaml --json')
     .action(act(planCommand));
 

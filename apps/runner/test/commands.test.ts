@@ -289,6 +289,25 @@ describe('the other commands', () => {
     expect(JSON.parse(result.stdout).sizes).toEqual(plan.sizes);
     const text = await run('plan', file);
     expect(text.stdout).toContain('Writes: out/planned.tamp.zip');
+    const stages = plan.phases.map(({ stage }: { readonly stage: string }) => stage);
+    expect(stages).toEqual(['evaluate-before', 'modify', 'evaluate-after', 'export']);
+    for (const { seconds, memoryBytes } of plan.phases) {
+      expect(seconds).toBeGreaterThan(0);
+      // Node alone takes tens of megabytes.
+      expect(memoryBytes).toBeGreaterThan(30e6);
+    }
+  });
+
+  it('plan and run refuse a limit of memory that is too small, with the smallest that would do', async () => {
+    const file = recipe('limited');
+    for (const command of ['plan', 'run']) {
+      const { code, stderr } = await run(command, file, '--max-memory', '20MB');
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/does not fit 20 MB of memory.*smallest limit that would do is \d+ MB/s);
+    }
+    expect(existsSync(join(folder, 'out', 'limited.tamp.zip'))).toBe(false);
+    expect((await run('plan', file, '--max-memory', '8GB')).code).toBe(0);
+    expect((await run('plan', file, '--max-memory', 'plenty')).code).toBe(2);
   });
 
   it('validate says yes or lists what is wrong', async () => {

@@ -96,6 +96,7 @@ export {
   type ModifierDefinition,
   type ModifierNeeds,
   type ModifierPlan,
+  type ModifierWork,
   type Observation,
   type PlannedTarget,
   type Region,

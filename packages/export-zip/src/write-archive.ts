@@ -98,7 +98,7 @@ async function writeAssets(
 }
 
 /**
- * Writes a model as a `.tamp.zip`. Parameters are streamed: of each, one chunk of at most 8 MiB is in memory at a
+ * Writes a model as a `.tamp.zip`. Parameters are streamed: at most three chunks of up to 8 MiB are in memory at a
  * time. `openPart(0)` gives the sink of the archive and `openPart(1)`, … those of further parts, asked for only when
  * the model does not fit one. All are finished at the end, the first one last, or all aborted.
  *

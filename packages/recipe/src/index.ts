@@ -16,6 +16,9 @@ export type {
   Tokenizer,
 } from './host.js';
 export { type ParsedRecipe, parseRecipe } from './parse-recipe.js';
+export { fitMemory } from './prepare/fit-memory.js';
+export type { MachineSpeed } from './prepare/machine-speed.js';
+export type { PhasePlan } from './prepare/plan-phases.js';
 export {
   type ModifierOutline,
   modelBytes,

@@ -2,6 +2,7 @@ import {
   affineStorageBytes,
   defineModifier,
   describeScheme,
+  elementCount,
   type ModelEditor,
   type Modifier,
   type ModifierDefinition,
@@ -71,8 +72,12 @@ function create(settings: WeightOnlySettings): Modifier {
   return {
     needs: 'nothing',
     plan(model) {
+      const layers = chooseLayers(model, settings);
+      const roundings = layers.reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
       return {
-        targets: chooseLayers(model, settings).map((layer) => ({
+        // A search's time depends on where it stops looking.
+        ...(settings.rangeSearch.observer === 'mse' ? {} : { work: { roundings } }),
+        targets: layers.map((layer) => ({
           layer: layer.layer,
           parameter: layer.parameter.name,
           scheme: describe(layer, settings),

@@ -1,5 +1,7 @@
-import { planRecipe } from '@tamp/recipe';
+import { fitMemory, planRecipe } from '@tamp/recipe';
+import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
+import { measureMachine } from '../host/measure-machine.js';
 import { planText } from '../terminal/plan-text.js';
 import type { CommandContext } from './command-context.js';
 import { loadRecipe } from './recipe-file.js';
@@ -7,6 +9,11 @@ import { loadRecipe } from './recipe-file.js';
 /** Options of `tamp plan`. */
 export interface PlanCommandOptions {
   readonly json?: boolean;
+  readonly threads?: number;
+  /** False for `--no-eval`. */
+  readonly eval: boolean;
+  /** Bytes. */
+  readonly maxMemory?: number;
 }
 
 /** Says what running a recipe would do and cost; resolves with the exit code. */
@@ -15,11 +22,19 @@ export async function planCommand(
   options: PlanCommandOptions,
   { terminal }: CommandContext,
 ): Promise<number> {
-  const { prepared } = await loadRecipe(path);
+  const { prepared } = await loadRecipe(path, { evaluate: options.eval });
   try {
-    const plan = planRecipe(prepared);
-    terminal.result(options.json === true ? JSON.stringify(plan) : planText(terminal, plan));
-    return exitCodes.done;
+    const backend = await startBackend(options.threads ?? prepared.recipe.backend.threads);
+    try {
+      const speed = await measureMachine();
+      const { maxMemory } = options;
+      const fitting = maxMemory === undefined ? prepared : fitMemory(prepared, maxMemory, speed);
+      const plan = planRecipe(fitting, speed);
+      terminal.result(options.json === true ? JSON.stringify(plan) : planText(terminal, plan));
+      return exitCodes.done;
+    } finally {
+      backend.stop();
+    }
   } finally {
     await prepared.close();
   }

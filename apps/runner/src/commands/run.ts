@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type MissedGate, type RunResult, type RunStage, runRecipe, stagesOf } from '@tamp/recipe';
+import { fitMemory, type MissedGate, type RunResult, type RunStage, runRecipe, stagesOf } from '@tamp/recipe';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
+import { measureMachine } from '../host/measure-machine.js';
 import { shownPath } from '../host/open-model.js';
 import { bytesText } from '../report/bytes-text.js';
 import { createProgress, type Progress, type Stage } from '../terminal/progress.js';
@@ -19,6 +20,8 @@ export interface RunCommandOptions {
   /** False for `--no-eval`. */
   readonly eval: boolean;
   readonly keep?: boolean;
+  /** Bytes. */
+  readonly maxMemory?: number;
   readonly resume?: boolean;
 }
 
@@ -74,25 +77,30 @@ export async function runCommand(
   context: CommandContext,
 ): Promise<number> {
   const { terminal, signal } = context;
-  const { prepared, host, folder } = await loadRecipe(path, { evaluate: options.eval });
+  const { prepared: loaded, host, folder } = await loadRecipe(path, { evaluate: options.eval });
   try {
-    const backend = await startBackend(options.threads ?? prepared.recipe.backend.threads);
-    const progress: Progress = createProgress(
-      terminal,
-      stagesOf(prepared).map((stage) => stages[stage]),
-    );
+    const backend = await startBackend(options.threads ?? loaded.recipe.backend.threads);
+    let progress: Progress | undefined;
     try {
+      const { maxMemory } = options;
+      const prepared =
+        maxMemory === undefined ? loaded : fitMemory(loaded, maxMemory, await measureMachine());
+      const shown = createProgress(
+        terminal,
+        stagesOf(prepared).map((stage) => stages[stage]),
+      );
+      progress = shown;
       const { result, missedGates } = await runRecipe(prepared, host, {
         signal,
         keepOnMissedGate: options.keep === true,
         resume: options.resume === true,
         onEvent(event) {
-          if (event.kind === 'start') progress.start(event.stage);
-          else if (event.kind === 'end') progress.end(event.stage);
-          else progress.update(event.stage, event.done, event.total, event.detail);
+          if (event.kind === 'start') shown.start(event.stage);
+          else if (event.kind === 'end') shown.end(event.stage);
+          else shown.update(event.stage, event.done, event.total, event.detail);
         },
       });
-      await progress.close();
+      await shown.close();
       if (options.json === true) terminal.result(JSON.stringify(result));
       else if (!terminal.quiet) terminal.result(resultText(terminal, result));
       await writeReports(prepared.recipe.report, folder, result, terminal);
@@ -100,10 +108,10 @@ export async function runCommand(
       tellMissedGates(terminal, missedGates, options.keep === true);
       return exitCodes.gateMissed;
     } finally {
-      await progress.close();
+      await progress?.close();
       backend.stop();
     }
   } finally {
-    await prepared.close();
+    await loaded.close();
   }
 }

@@ -16,6 +16,37 @@ function pipelineText(pipeline: RecipePlan['pipeline']): readonly string[] {
   return [`Calibrates in ${amountText(pipeline.subgraphs, 'part')}, one after the other; ${between}`];
 }
 
+const stageTitles: Readonly<Record<RecipePlan['phases'][number]['stage'], string>> = {
+  'evaluate-before': 'evaluating before',
+  train: 'training',
+  modify: 'compressing',
+  'evaluate-after': 'evaluating after',
+  export: 'writing',
+};
+
+function secondsText(seconds: number | null): string {
+  if (seconds === null) return 'not known';
+  return seconds < 100 ? `${seconds.toPrecision(2)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+function phasesText(terminal: Terminal, phases: RecipePlan['phases']): string {
+  return tableText(
+    terminal,
+    [
+      { title: 'stage' },
+      { title: 'time', align: 'right' },
+      { title: 'memory', align: 'right' },
+      { title: 'disk', align: 'right' },
+    ],
+    phases.map(({ stage, seconds, memoryBytes, diskBytes }) => [
+      stageTitles[stage],
+      secondsText(seconds),
+      bytesText(memoryBytes),
+      bytesText(diskBytes),
+    ]),
+  );
+}
+
 /** A plan for a person: what each modifier does to which layer, then sizes and cost. */
 export function planText(terminal: Terminal, plan: RecipePlan): string {
   const { bold } = terminal.colors;
@@ -53,5 +84,6 @@ export function planText(terminal: Terminal, plan: RecipePlan): string {
       `Memory: about ${bytesText(plan.memoryBytes)} for weights and logits, beside Node itself`,
     ].join('\n'),
   );
+  if (plan.phases.length > 0) parts.push(phasesText(terminal, plan.phases));
   return parts.join('\n\n');
 }

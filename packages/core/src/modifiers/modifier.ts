@@ -22,6 +22,16 @@ export interface ModifierPlan {
   readonly targets: readonly PlannedTarget[];
   /** Most bytes it holds at a time for itself, beside weights and what flows through the model. Default 0. */
   readonly workingBytes?: number;
+  /** How much it computes, for the time that a plan gives; without it the plan gives none. */
+  readonly work?: ModifierWork;
+}
+
+/** How much a modifier computes beside letting data flow through the model. */
+export interface ModifierWork {
+  /** Weights that are read, rounded and packed, each as often as its levels are tried. */
+  readonly roundings: number;
+  /** Multiplications with addition, in products of matrices on the backend. Default 0. */
+  readonly multiplyAdds?: number;
 }
 
 /** A part of a model that a pipeline works on at a time: some of its nodes, in graph order. */

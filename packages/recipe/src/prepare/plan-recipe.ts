@@ -1,8 +1,8 @@
 import { elementCount, type Model, type Parameter, type PlannedTarget, storedBytes } from '@tamp/core';
-import { vocabularyOf } from '../data/language-model.js';
 import type { TextWindows } from '../data/text-windows.js';
-import { evaluationBatch } from '../evaluation/perplexity.js';
 import type { ExportTarget } from '../schema/recipe-schema.js';
+import type { MachineSpeed } from './machine-speed.js';
+import { largeModelBytes, logitsBytes, type PhasePlan, planPhases } from './plan-phases.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
 import { sequentialCost } from './sequential-cost.js';
 
@@ -47,6 +47,8 @@ export interface RecipePlan {
    * between layers come on top.
    */
   readonly memoryBytes: number;
+  /** What each stage will take; empty unless the machine's speed is known. */
+  readonly phases: readonly PhasePlan[];
 }
 
 /** Bytes that a model's parameters take, ties counted once. */
@@ -70,13 +72,6 @@ const float32 = 4;
 
 function denseBytes(parameter: Parameter): number {
   return elementCount(parameter.shape) * float32;
-}
-
-/** What goes through the model at a time: a batch of logits, on the backend and read back. */
-function logitsBytes(model: Model, windows: TextWindows | undefined): number {
-  if (windows === undefined) return 0;
-  const vocabulary = vocabularyOf(model);
-  return 2 * evaluationBatch(windows.length, vocabulary) * windows.length * vocabulary * float32;
 }
 
 /** What calibration holds beside what modifiers do: weights as float32, and the values between subgraphs. */
@@ -106,7 +101,8 @@ function memoryEstimate(prepared: PreparedRecipe, after: ReadonlyMap<string, num
   const all = sum(parameters, denseBytes);
   const logits = logitsBytes(prepared.model, prepared.evaluation ?? prepared.calibration);
   // Reading, rounding and packing a weight holds it about three times over.
-  const modify = packed + 3 * Math.max(0, ...changed.map(denseBytes));
+  const held = modelBytes(prepared.model) >= largeModelBytes ? 0 : packed;
+  const modify = held + 3 * Math.max(0, ...changed.map(denseBytes));
   const working = Math.max(0, ...prepared.modifiers.map(({ plan }) => plan.workingBytes ?? 0));
   const calibrate = prepared.calibration === undefined ? 0 : working + calibrationBytes(prepared, all);
   return Math.max(
@@ -128,8 +124,8 @@ function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
   return { kind, subgraphs, intermediateBytes: intermediates };
 }
 
-/** What running a prepared recipe would do and cost; does no work. */
-export function planRecipe(prepared: PreparedRecipe): RecipePlan {
+/** What running a prepared recipe would do and cost, on a machine of the given speed; does no work. */
+export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed): RecipePlan {
   const { model, modelName, modifiers, recipe } = prepared;
   const after = bytesAfter(prepared);
   let weights = 0;
@@ -148,5 +144,6 @@ export function planRecipe(prepared: PreparedRecipe): RecipePlan {
     evaluation: outline(prepared.evaluation),
     export: recipe.export,
     memoryBytes: memoryEstimate(prepared, after),
+    phases: speed === undefined ? [] : planPhases(prepared, after, speed),
   };
 }

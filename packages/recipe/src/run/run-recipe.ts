@@ -2,6 +2,7 @@ import type { Model, ParameterStore, PipelineResult } from '@tamp/core';
 import type { CheckpointStore } from '@tamp/sequential-pipeline';
 import { measurePerplexity } from '../evaluation/perplexity.js';
 import type { RecipeHost, StagedExport } from '../host.js';
+import { largeModelBytes } from '../prepare/plan-phases.js';
 import { modelBytes } from '../prepare/plan-recipe.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 import type { Gates } from '../schema/recipe-schema.js';
@@ -38,9 +39,6 @@ async function openCheckpoint(
   if (!resume) await checkpoint?.clear();
   return checkpoint;
 }
-
-/** From here on finished parameters wait for the export on disk instead of in memory. */
-const largeModelBytes = 64 * 2 ** 20;
 
 function missedQuality(gates: Gates, before: Quality | null, after: Quality | null): readonly MissedGate[] {
   const missed: MissedGate[] = [];

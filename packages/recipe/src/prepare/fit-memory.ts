@@ -1,0 +1,56 @@
+import { TampError } from '@tamp/core';
+import type { MachineSpeed } from './machine-speed.js';
+import { planRecipe } from './plan-recipe.js';
+import type { PreparedRecipe } from './prepare-recipe.js';
+
+function withPipeline(
+  prepared: PreparedRecipe,
+  changes: Partial<PreparedRecipe['recipe']['pipeline']>,
+): PreparedRecipe {
+  const { recipe } = prepared;
+  return { ...prepared, recipe: { ...recipe, pipeline: { ...recipe.pipeline, ...changes } } };
+}
+
+function peakOf(
+  prepared: PreparedRecipe,
+  speed: MachineSpeed,
+): { readonly bytes: number; readonly stage: string } {
+  const { phases } = planRecipe(prepared, speed);
+  return phases.reduce(
+    (peak, { memoryBytes, stage }) => (memoryBytes > peak.bytes ? { bytes: memoryBytes, stage } : peak),
+    {
+      bytes: 0,
+      stage: '',
+    },
+  );
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+
+/**
+ * The recipe as it fits `maxBytes` of memory: as it is, else with the values between two parts on disk, else also with
+ * smaller parts. Throws a `TampError` (`usage`) that names the smallest limit that would do.
+ */
+export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: MachineSpeed): PreparedRecipe {
+  const canTurn = prepared.calibration !== undefined && prepared.recipe.pipeline.kind === 'sequential';
+  const choices = [
+    prepared,
+    ...(canTurn
+      ? [
+          withPipeline(prepared, { intermediates: 'disk' }),
+          withPipeline(prepared, { intermediates: 'disk', targetsPerSubgraph: 1 }),
+        ]
+      : []),
+  ];
+  const peaks = choices.map((choice) => peakOf(choice, speed));
+  const fitting = peaks.findIndex(({ bytes }) => bytes <= maxBytes);
+  if (fitting !== -1) return choices[fitting];
+  const smallest = peaks.reduce((least, peak) => (peak.bytes < least.bytes ? peak : least));
+  const evaluates = smallest.stage.startsWith('evaluate');
+  throw new TampError(`the run does not fit ${megabytes(maxBytes)} of memory`, {
+    code: 'usage',
+    remedy: `The smallest limit that would do is ${megabytes(smallest.bytes)}${
+      evaluates ? '; evaluation takes most, and can be left out' : ''
+    }.`,
+  });
+}

@@ -1,0 +1,170 @@
+import { elementCount, type Graph, type Model, type Parameter, storedBytes } from '@tamp/core';
+import { vocabularyOf } from '../data/language-model.js';
+import type { TextWindows } from '../data/text-windows.js';
+import { evaluationBatch } from '../evaluation/perplexity.js';
+import { type RunStage, stagesOf } from '../run/run-progress.js';
+import type { MachineSpeed } from './machine-speed.js';
+import type { PreparedRecipe } from './prepare-recipe.js';
+import { sequentialCost } from './sequential-cost.js';
+
+/** What one stage of a run will take. */
+export interface PhasePlan {
+  readonly stage: RunStage;
+  /** Most bytes of the process meanwhile. */
+  readonly memoryBytes: number;
+  /** Bytes on disk when it ends at the latest, beside the model itself: finished parameters, intermediates, archives. */
+  readonly diskBytes: number;
+  /** `null` where a modifier does not say how much it computes. */
+  readonly seconds: number | null;
+}
+
+/** From here on finished parameters wait for the export on disk instead of in memory. */
+export const largeModelBytes: number = 64 * 2 ** 20;
+
+const float32 = 4;
+/** Arrays that nobody uses any more may wait this long, in bytes, for the engine to collect them. */
+const garbageBytes = 64 * 2 ** 20;
+/** Chunks of an archive that are in memory at a time, each as it is, split into planes, and deflated. */
+const archiveWorkingBytes = 3 * 3 * 8 * 2 ** 20;
+
+const denseBytes = ({ shape }: Parameter): number => elementCount(shape) * float32;
+
+const sum = <T>(items: Iterable<T>, value: (item: T) => number): number => {
+  let total = 0;
+  for (const item of items) total += value(item);
+  return total;
+};
+
+/** Multiplications that one window of `tokens` tokens takes: products with weights, and attention's. */
+function windowMultiplyAdds(graph: Graph, tokens: number): number {
+  const shapes = new Map(graph.nodes.map((node) => [node.name, 'type' in node ? node.type.shape : []]));
+  return sum(graph.nodes, (node) => {
+    if (node.kind !== 'operator') return 0;
+    if (node.operator === 'linear') {
+      const weight = shapes.get(node.inputs[1]) ?? [];
+      return tokens * weight.reduce<number>((product, size) => product * (size ?? 1), 1);
+    }
+    if (node.operator === 'attention') {
+      const width = shapes.get(node.inputs[0])?.at(-1) ?? 0;
+      return 2 * tokens * tokens * width;
+    }
+    return 0;
+  });
+}
+
+/** A batch of logits, on the backend and read back. */
+export function logitsBytes(model: Model, windows: TextWindows | undefined): number {
+  if (windows === undefined) return 0;
+  const vocabulary = vocabularyOf(model);
+  return 2 * evaluationBatch(windows.length, vocabulary) * windows.length * vocabulary * float32;
+}
+
+/** What each stage of a run will take on a machine of this speed. */
+export function planPhases(
+  prepared: PreparedRecipe,
+  after: ReadonlyMap<string, number>,
+  speed: MachineSpeed,
+): readonly PhasePlan[] {
+  const { model, evaluation, calibration, recipe } = prepared;
+  const parameters = [...model.parameters.values()];
+  const targets = prepared.modifiers.flatMap(({ plan }) => plan.targets);
+  const touched = new Set(targets.map(({ parameter }) => parameter));
+  const changed = parameters.filter(({ name }) => touched.has(name));
+  const packed = sum(changed, ({ name }) => after.get(name) ?? 0);
+  const archive = sum(after.values(), (bytes) => bytes);
+  const isLarge = sum(parameters, ({ storage }) => storedBytes(storage)) >= largeModelBytes;
+  const cost = sequentialCost(prepared);
+  const largest = Math.max(0, ...changed.map(denseBytes));
+  const onDisk = recipe.pipeline.kind === 'sequential' && recipe.pipeline.intermediates === 'disk';
+  const base = speed.processBytes;
+
+  const evaluationSeconds =
+    evaluation === undefined
+      ? 0
+      : (evaluation.count * windowMultiplyAdds(model.graph, evaluation.length)) / speed.multiplyAddsPerSecond;
+
+  const modifySeconds = (): number | null => {
+    const works = prepared.modifiers.map(({ plan }) => plan.work);
+    if (works.some((work) => work === undefined)) return null;
+    const roundings = sum(works, (work) => work?.roundings ?? 0);
+    const own = sum(works, (work) => work?.multiplyAdds ?? 0);
+    // Each modifier that observes sees the data once; then it is passed on.
+    const passes =
+      calibration === undefined
+        ? 0
+        : 1 + prepared.modifiers.filter(({ modifier }) => modifier.needs === 'calibration').length;
+    const flowing =
+      calibration === undefined
+        ? 0
+        : passes * calibration.count * windowMultiplyAdds(model.graph, calibration.length);
+    return roundings / speed.roundingsPerSecond + (own + flowing) / speed.multiplyAddsPerSecond;
+  };
+
+  const modifyBytes = (): number => {
+    const held = isLarge ? 0 : packed;
+    const working = Math.max(0, ...prepared.modifiers.map(({ plan }) => plan.workingBytes ?? 0));
+    // Streamed: a block of rows as float32, and the packed result while it is written.
+    if (calibration === undefined) return held + Math.max(working, largest / 2) + garbageBytes;
+    if (recipe.pipeline.kind === 'basic') return held + working + sum(parameters, denseBytes) + garbageBytes;
+    const between = onDisk ? 0 : cost.intermediates;
+    return held + working + cost.largestSubgraph + between + garbageBytes;
+  };
+
+  const memoryOf = (stage: RunStage): number => {
+    const logits = logitsBytes(model, evaluation);
+    switch (stage) {
+      case 'evaluate-before':
+        return base + sum(parameters, denseBytes) + logits + garbageBytes;
+      case 'train':
+        // Values, gradients and both of Adam's moments.
+        return base + 4 * sum(parameters, denseBytes);
+      case 'modify':
+        return base + modifyBytes();
+      case 'evaluate-after': {
+        const rest = sum(
+          parameters.filter(({ name }) => !touched.has(name)),
+          denseBytes,
+        );
+        return base + (isLarge ? 1 : 2) * packed + rest + logits + garbageBytes;
+      }
+      case 'export':
+        return base + (isLarge ? 0 : packed) + Math.min(archive, archiveWorkingBytes + garbageBytes);
+    }
+  };
+
+  const waiting = (isLarge ? packed : 0) + (calibration === undefined ? 0 : packed + cost.intermediates);
+  const diskOf = (stage: RunStage): number => {
+    switch (stage) {
+      case 'evaluate-before':
+      case 'train':
+        return 0;
+      case 'modify':
+        return waiting + (onDisk ? cost.intermediates : 0);
+      case 'evaluate-after':
+        return waiting;
+      case 'export':
+        return waiting + archive * recipe.export.length;
+    }
+  };
+
+  const secondsOf = (stage: RunStage): number | null => {
+    switch (stage) {
+      case 'evaluate-before':
+      case 'evaluate-after':
+        return prepared.validationData === undefined ? evaluationSeconds : null;
+      case 'train':
+        return null;
+      case 'modify':
+        return modifySeconds();
+      case 'export':
+        return (archive * recipe.export.length) / speed.archiveBytesPerSecond;
+    }
+  };
+
+  return stagesOf(prepared).map((stage) => ({
+    stage,
+    memoryBytes: memoryOf(stage),
+    diskBytes: diskOf(stage),
+    seconds: secondsOf(stage),
+  }));
+}

@@ -1,0 +1,119 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { isTampError } from '@tamp/core';
+import { memoryStorage } from '@tamp/sequential-pipeline';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  fitMemory,
+  type MachineSpeed,
+  type PreparedRecipe,
+  planRecipe,
+  prepareRecipe,
+} from '../src/index.js';
+import { memoryHost } from './world/memory-host.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const speed: MachineSpeed = {
+  processBytes: 1_000_000_000,
+  multiplyAddsPerSecond: 1000,
+  roundingsPerSecond: 100,
+  archiveBytesPerSecond: 10,
+};
+
+async function prepare(text: string): Promise<PreparedRecipe> {
+  const prepared = await prepareRecipe(text, 'recipe.yaml', {
+    ...memoryHost(),
+    openScratch: async () => memoryStorage(),
+  });
+  await prepared.close();
+  return prepared;
+}
+
+const evaluated = `model: model
+data: { evaluation: { text: eval.txt, sequenceLength: 8, windows: 5 } }
+modifiers: [{ use: "@test/halve" }]
+export: [{ to: out/model.tamp.zip }]
+`;
+const calibrated = `model: model
+data: { calibration: { text: eval.txt, sequenceLength: 4, samples: 3 } }
+modifiers: [{ use: "@test/count" }]
+pipeline: { targets: [layers.0] }
+`;
+
+describe('the stages of a plan', () => {
+  it('come in the order of the run, and not without a speed to reckon with', async () => {
+    const prepared = await prepare(evaluated);
+    expect(planRecipe(prepared).phases).toEqual([]);
+    const { phases } = planRecipe(prepared, speed);
+    expect(phases.map(({ stage }) => stage)).toEqual([
+      'evaluate-before',
+      'modify',
+      'evaluate-after',
+      'export',
+    ]);
+  });
+
+  it('take time in proportion to windows and bytes; none is given for a modifier that says nothing', async () => {
+    const prepared = await prepare(evaluated);
+    const plan = planRecipe(prepared, speed);
+    const [before, modify, after, written] = plan.phases;
+    expect(before.seconds).toBeGreaterThan(0);
+    expect(after.seconds).toBe(before.seconds);
+    expect(modify.seconds).toBeNull();
+    // All parameters, once, at 10 bytes a second.
+    expect(written.seconds).toBe(plan.sizes.after / 10);
+    expect(written.diskBytes).toBe(plan.sizes.after);
+    const twice = planRecipe(prepared, { ...speed, multiplyAddsPerSecond: 2000 });
+    expect(twice.phases[0].seconds).toBe((before.seconds ?? 0) / 2);
+  });
+
+  it('hold the process itself, and on disk what the pipeline puts there', async () => {
+    const prepared = await prepare(calibrated);
+    const [modify] = planRecipe(prepared, speed).phases;
+    expect(modify.memoryBytes).toBeGreaterThan(speed.processBytes);
+    const [onDisk] = planRecipe(
+      await prepare(calibrated.replace('[layers.0]', '[layers.0], intermediates: disk')),
+      speed,
+    ).phases;
+    // Three windows of 4 tokens and their 4 × 12 embeddings move from memory to disk.
+    const intermediates = 3 * 4 * (4 + 4 * 12);
+    expect(modify.memoryBytes - onDisk.memoryBytes).toBe(intermediates);
+    expect(onDisk.diskBytes - modify.diskBytes).toBe(intermediates);
+  });
+});
+
+describe('a limit of memory', () => {
+  it('leaves a recipe that fits as it is', async () => {
+    const prepared = await prepare(calibrated);
+    expect(fitMemory(prepared, 2e9, speed)).toBe(prepared);
+  });
+
+  it('moves the values between two parts to disk where that is enough', async () => {
+    const prepared = await prepare(calibrated);
+    const [{ memoryBytes }] = planRecipe(prepared, speed).phases;
+    expect(fitMemory(prepared, memoryBytes - 1, speed).recipe.pipeline.intermediates).toBe('disk');
+  });
+
+  it('is refused with the smallest that would do, which then does', async () => {
+    const prepared = await prepare(calibrated);
+    try {
+      fitMemory(prepared, 1e6, speed);
+      expect.unreachable();
+    } catch (error) {
+      if (!isTampError(error)) throw error;
+      expect(error.code).toBe('usage');
+      const least = /smallest limit that would do is (\d+) MB/.exec(error.remedy ?? '');
+      expect(() => fitMemory(prepared, Number(least?.[1]) * 1e6, speed)).not.toThrow();
+    }
+  });
+
+  it('names evaluation as the cause where it is', async () => {
+    const prepared = await prepare(evaluated);
+    expect(() => fitMemory(prepared, 1e6, { ...speed, processBytes: 0 })).toThrow(
+      /does not fit 1 MB of memory.*evaluation takes most/s,
+    );
+  });
+});
