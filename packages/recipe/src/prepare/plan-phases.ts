@@ -107,7 +107,7 @@ export function planPhases(
     if (calibration === undefined) return held + Math.max(working, largest / 2) + garbageBytes;
     if (recipe.pipeline.kind === 'basic') return held + working + sum(parameters, denseBytes) + garbageBytes;
     const between = onDisk ? 0 : cost.intermediates;
-    return held + working + cost.largestSubgraph + between + garbageBytes;
+    return held + Math.max(working + cost.largestRewritten, cost.largestSubgraph) + between + garbageBytes;
   };
 
   const memoryOf = (stage: RunStage): number => {

@@ -1,4 +1,4 @@
-import { elementCount } from '@tamp/core';
+import { elementCount, type GraphNode } from '@tamp/core';
 import { chooseTargets, partitionGraph, type Subgraph } from '@tamp/sequential-pipeline';
 import type { PreparedRecipe } from './prepare-recipe.js';
 
@@ -7,6 +7,8 @@ export interface SequentialCost {
   readonly subgraphs: number;
   /** Bytes of the weights of the largest subgraph as float32. */
   readonly largestSubgraph: number;
+  /** The same among subgraphs in which a modifier works: what it holds for itself comes on top of these. */
+  readonly largestRewritten: number;
   /** Bytes of the values between two subgraphs at their most, over all calibration windows. */
   readonly intermediates: number;
 }
@@ -25,8 +27,8 @@ function enteringBytes({ graph }: Subgraph, tokens: number): ReadonlyMap<string,
   return bytes;
 }
 
-function weightBytes({ graph }: Subgraph): number {
-  return graph.nodes.reduce(
+function parameterBytes(nodes: readonly GraphNode[]): number {
+  return nodes.reduce(
     (sum, node) =>
       node.kind === 'parameter'
         ? sum + bytesPerNumber * elementCount(node.type.shape.map((size) => size ?? 0))
@@ -35,9 +37,22 @@ function weightBytes({ graph }: Subgraph): number {
   );
 }
 
+function weightBytes({ graph }: Subgraph): number {
+  return parameterBytes(graph.nodes);
+}
+
+/** Whether a node is one of these parameters. */
+function isOneOf(node: GraphNode, parameters: ReadonlySet<string>): boolean {
+  return node.kind === 'parameter' && parameters.has(node.parameter);
+}
+
 /** What calibrating a prepared recipe block by block holds at its peak; zeros when it does not calibrate. */
-export function sequentialCost({ recipe, model, calibration }: PreparedRecipe): SequentialCost {
-  if (calibration === undefined) return { subgraphs: 0, largestSubgraph: 0, intermediates: 0 };
+export function sequentialCost(prepared: PreparedRecipe): SequentialCost {
+  const { recipe, model, calibration, modifiers } = prepared;
+  if (calibration === undefined) {
+    return { subgraphs: 0, largestSubgraph: 0, largestRewritten: 0, intermediates: 0 };
+  }
+  const rewritten = new Set(modifiers.flatMap(({ plan }) => plan.targets.map(({ parameter }) => parameter)));
   const targets = chooseTargets(model.graph, recipe.pipeline);
   const subgraphs = partitionGraph(model.graph, targets, recipe.pipeline);
   const entering = subgraphs.map((subgraph) => enteringBytes(subgraph, calibration.length));
@@ -49,6 +64,17 @@ export function sequentialCost({ recipe, model, calibration }: PreparedRecipe): 
   return {
     subgraphs: subgraphs.length,
     largestSubgraph: Math.max(...subgraphs.map(weightBytes)),
+    largestRewritten: Math.max(
+      0,
+      ...subgraphs.map((subgraph, i) => {
+        const last = subgraph.graph.nodes.findLastIndex((node) => isOneOf(node, rewritten));
+        if (last === -1) return 0;
+        // Nothing flows further than the last layer that is observed: what follows it, such as the head, is not read.
+        return i === subgraphs.length - 1
+          ? parameterBytes(subgraph.graph.nodes.slice(0, last + 1))
+          : weightBytes(subgraph);
+      }),
+    ),
     intermediates: calibration.count * Math.max(...peaks),
   };
 }
