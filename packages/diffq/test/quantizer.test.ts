@@ -1,9 +1,10 @@
 import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
 import '@tensorflow/tfjs-layers';
 import { isTampError, Random } from '@tamp/core';
 import { readJsonFixture } from '@tamp/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   DiffQuantizer,
   type DiffQuantizerOptions,
@@ -18,6 +19,10 @@ import type { Compute } from '../src/noise/differentiable.js';
 import { overArrays, overTensors } from '../src/noise/noise-operation.js';
 import { sizeOverArrays, sizeOverTensors } from '../src/size/model-size.js';
 import { relativeError } from './largest-error.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
 
 let tensorsBefore = 0;
 beforeEach(() => {
@@ -395,6 +400,29 @@ describe('optimizers', () => {
       quantizer.dispose();
       optimizer.dispose();
     }));
+});
+
+test('the same seed gives the same noisy weights on every backend, another in each step', async () => {
+  const draw = async (backend: string, noise: 'gaussian' | 'uniform'): Promise<readonly number[][]> => {
+    await tf.setBackend(backend);
+    const seen: number[][] = [];
+    await withParameters({ a: [16, 8], b: [4, 8] }, (parameters) => {
+      const quantizer = new DiffQuantizer(parameters, { ...all, groupSize: 8, noise, seed: 5 });
+      for (let step = 0; step < 2; step++) {
+        tf.tidy(() => {
+          for (const value of quantizer.trainingValues().values()) seen.push(Array.from(value.dataSync()));
+        });
+      }
+      quantizer.dispose();
+    });
+    return seen;
+  };
+  for (const noise of ['gaussian', 'uniform'] as const) {
+    const cpu = await draw('cpu', noise);
+    expect(cpu[0]).not.toEqual(cpu[2]);
+    expect(await draw('wasm', noise)).toEqual(cpu);
+  }
+  await tf.setBackend('cpu');
 });
 
 describe('the operations as tfjs operations, for graphics backends, agree with those over arrays', () => {
