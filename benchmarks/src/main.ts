@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { comparisons } from './cases.js';
@@ -41,6 +42,7 @@ const options: { rounds: string; milliseconds: string; only?: string; write?: st
 
 const effort = { rounds: Number(options.rounds), milliseconds: Number(options.milliseconds) };
 const chosen = comparisons.filter(({ title }) => title.includes(options.only ?? ''));
+const loadAtStart = loadavg()[0]?.toFixed(1) ?? 'unknown';
 const sections: string[] = [];
 for (const node of nodeBinaries()) {
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
@@ -65,7 +67,7 @@ if (options.write !== undefined) {
     '',
     'Each contender runs in a process of its own; all take turns, round after round. A round’s time is its fastest run;',
     'a ratio is the median over rounds of a contender’s time over the first one’s in the same round, so what else the',
-    'machine does hits all alike.',
+    `machine does hits all alike (its load average at the start was ${loadAtStart}).`,
     'A time is from a float array to a float array: quantizing the input, the product and copying are in it. “Error” is',
     'the root-mean-square error against the float64 product, relative to its size. One thread unless it says otherwise.',
     '',
