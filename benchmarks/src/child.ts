@@ -1,4 +1,4 @@
-import { caseData, expectedAt } from './case-data.js';
+import { type CaseData, caseData, expectedAt } from './case-data.js';
 import type { BenchmarkCase, Contender } from './cases.js';
 import type { Prepared } from './prepared.js';
 
@@ -8,9 +8,17 @@ export type Request =
   | { readonly command: 'prepare'; readonly contender: Contender; readonly benchmark: BenchmarkCase }
   | { readonly command: 'run'; readonly milliseconds: number };
 
+/** Milliseconds of a run. */
+export interface StepTime {
+  /** The fastest by the clock. */
+  readonly wall: number;
+  /** Mean processor time, of all threads. */
+  readonly processor: number;
+}
+
 /** What a child answers. */
 export type Reply =
-  | { readonly ok: true; readonly note?: string; readonly error?: number; readonly perStep?: number }
+  | { readonly ok: true; readonly note?: string; readonly error?: number; readonly time?: StepTime }
   | { readonly ok: false; readonly problem: string };
 
 /** Relative root-mean-square error above which a result is taken for wrong; 8-bit layers reach about 0.01. */
@@ -27,11 +35,15 @@ async function start({ peer, threads }: Contender): Promise<string> {
   return '';
 }
 
-async function makeReady({ peer, threads, variant }: Contender, benchmark: BenchmarkCase): Promise<Prepared> {
-  if (benchmark.kind === 'model') {
+async function makeReady(
+  { peer, threads, variant }: Contender,
+  benchmark: BenchmarkCase,
+  data: CaseData | undefined,
+): Promise<Prepared> {
+  if (benchmark.kind === 'model' || data === undefined) {
+    if (benchmark.kind !== 'model') throw new Error('A product needs its data.');
     return (await import('./contenders/tiny-llama.js')).prepareTinyLlama(benchmark, variant);
   }
-  const data = caseData(benchmark);
   if (peer === 'tamp') return (await import('./contenders/tamp.js')).prepareTamp(benchmark, variant, data);
   if (peer === 'tfjs-wasm')
     return (await import('./contenders/tfjs-wasm.js')).prepareTfjsWasm(benchmark, data);
@@ -51,9 +63,9 @@ async function makeReady({ peer, threads, variant }: Contender, benchmark: Bench
 }
 
 /** Relative root-mean-square error of a result, on a sample. A contender that computes nonsense has no time. */
-function relativeError(benchmark: BenchmarkCase, result: Float32Array): number {
-  if (benchmark.kind === 'model') return Number.isFinite(result[0]) ? 0 : Number.POSITIVE_INFINITY;
-  const data = caseData(benchmark);
+function relativeError(benchmark: BenchmarkCase, data: CaseData | undefined, result: Float32Array): number {
+  if (benchmark.kind === 'model' || data === undefined)
+    return Number.isFinite(result[0]) ? 0 : Number.POSITIVE_INFINITY;
   const { m, n } = benchmark;
   let error = 0;
   let magnitude = 0;
@@ -66,10 +78,12 @@ function relativeError(benchmark: BenchmarkCase, result: Float32Array): number {
   return Math.sqrt(error / magnitude);
 }
 
-/** Milliseconds of the fastest step within a span: on a machine with other work, the one that was not interrupted. */
-async function time(step: Prepared['step'], milliseconds: number): Promise<number> {
+/** Times runs over a span. */
+async function time({ step, runs = 1 }: Prepared, milliseconds: number): Promise<StepTime> {
+  const used = process.cpuUsage();
   const begin = performance.now();
-  let fastest = Number.POSITIVE_INFINITY;
+  let wall = Number.POSITIVE_INFINITY;
+  let steps = 0;
   let now = begin;
   do {
     const before = now;
@@ -77,9 +91,11 @@ async function time(step: Prepared['step'], milliseconds: number): Promise<numbe
     // Awaiting what is no promise would cost a synchronous contender a turn of the event loop.
     if (result instanceof Promise) await result;
     now = performance.now();
-    fastest = Math.min(fastest, now - before);
+    wall = Math.min(wall, now - before);
+    steps++;
   } while (now - begin < milliseconds);
-  return fastest;
+  const { user, system } = process.cpuUsage(used);
+  return { wall: wall / runs, processor: (user + system) / 1000 / steps / runs };
 }
 
 async function answer(request: Request): Promise<Reply> {
@@ -87,13 +103,15 @@ async function answer(request: Request): Promise<Reply> {
   if (request.command === 'prepare') {
     await prepared?.release();
     prepared = undefined;
-    prepared = await makeReady(request.contender, request.benchmark);
-    const error = relativeError(request.benchmark, await prepared.step());
+    const { benchmark } = request;
+    const data = benchmark.kind === 'model' ? undefined : caseData(benchmark);
+    prepared = await makeReady(request.contender, benchmark, data);
+    const error = relativeError(benchmark, data, await prepared.step());
     if (!(error < LARGEST_ERROR)) return { ok: false, problem: `the result is wrong by ${error}` };
     return { ok: true, error };
   }
   if (prepared === undefined) return { ok: false, problem: 'nothing is prepared' };
-  return { ok: true, perStep: (await time(prepared.step, request.milliseconds)) / (prepared.runs ?? 1) };
+  return { ok: true, time: await time(prepared, request.milliseconds) };
 }
 
 process.on('message', (request: Request) => {
