@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Model, TampError } from '@tamp/core';
 import { exportArchive } from '@tamp/export-zip/node';
 import type { Artifact, ExportOptions, ExportTarget, StagedExport } from '@tamp/recipe';
 import { shownPath } from './open-model.js';
+import { stagingFolder } from './staging-folder.js';
 
 /** Removes folders that were made for an export, as far as they are empty. */
 async function removeEmptyFolders(folder: string, outermost: string | undefined): Promise<void> {
@@ -31,7 +32,7 @@ export async function stageArchive(
   let staging: string;
   try {
     made = await mkdir(folder, { recursive: true });
-    staging = await mkdtemp(join(folder, '.tamp-'));
+    staging = await stagingFolder(folder);
   } catch (cause) {
     throw new TampError('cannot be written: its folder cannot be made or written to', {
       code: 'io',
