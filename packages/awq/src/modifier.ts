@@ -11,6 +11,7 @@ import {
   type Parameter,
   readParameter,
   type SecondMomentsObserver,
+  schemeOfOptions,
   secondMomentsBytes,
   secondMomentsObserver,
   storedBytes,
@@ -18,7 +19,7 @@ import {
 } from '@tamp/core';
 import { type Fold, findFolds } from './folds.js';
 import { type ScaleChoice, type SearchedWeight, searchScales } from './search-scales.js';
-import { type AwqSettings, schemeOf, settingsSchema } from './settings.js';
+import { type AwqSettings, settingsSchema } from './settings.js';
 
 const name = '@tamp/awq';
 
@@ -36,7 +37,7 @@ function parameterOf(model: Model, parameter: string): Parameter {
 
 /** The folds of a model. Throws a `TampError` (`usage`) when there is none or the scheme does not fit a layer. */
 function chooseFolds(model: Model, settings: AwqSettings): readonly Fold[] {
-  const scheme = schemeOf(settings.weights);
+  const scheme = schemeOfOptions(settings.weights);
   const folds = findFolds(model, settings);
   for (const { layers, width } of folds) for (const { layer } of layers) checkScheme(scheme, width, layer);
   if (folds.length > 0) return folds;
@@ -96,7 +97,7 @@ async function applyFold(
     weights.push({ layer, rows, values: await readParameter(parameter) });
   }
   const choice = await searchScales(weights, await moments.finish(), {
-    scheme: schemeOf(settings.weights),
+    scheme: schemeOfOptions(settings.weights),
     ...(settings.observer === 'mse' ? { range: {} } : {}),
     gridPoints: settings.gridPoints,
     channelOf: fold.channelOf,
@@ -149,7 +150,7 @@ function create(settings: AwqSettings): Modifier {
           [...divided, ...layers.map(({ parameter }) => parameter)].map((key, i) => ({
             layer: i < divided.length ? producer : (layers[i - divided.length]?.layer ?? producer),
             parameter: key,
-            scheme: `scaled for ${describeScheme(schemeOf(settings.weights))}`,
+            scheme: `scaled for ${describeScheme(schemeOfOptions(settings.weights))}`,
             bytesBefore: storedBytes(parameterOf(model, key).storage),
             bytesAfter: float32Bytes(model, [key]),
           })),

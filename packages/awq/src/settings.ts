@@ -1,4 +1,3 @@
-import type { AffineScheme } from '@tamp/core';
 import { z } from 'zod';
 
 /** How the weights will be rounded by the modifier that follows. */
@@ -37,17 +36,6 @@ export interface AwqOptions {
 }
 
 const patterns = z.array(z.string().min(1));
-const usualGroupSize = 128;
-
-/** The scheme that settings mean. Whether it fits a layer, `checkScheme` says. */
-export function schemeOf({ bits, symmetric, granularity, groupSize }: WeightSettings): AffineScheme {
-  const kind = granularity ?? (groupSize !== undefined || bits < 8 ? 'group' : 'channel');
-  return {
-    bits,
-    symmetric,
-    granularity: kind === 'group' ? { kind, groupSize: groupSize ?? usualGroupSize } : { kind },
-  };
-}
 
 /** Schema of the options. */
 export const settingsSchema: z.ZodType<AwqSettings> = z.strictObject({

@@ -87,6 +87,7 @@ export {
   type ModelEditor,
   type ModelEditorOptions,
 } from './model/model-editor.js';
+export { checkDenseWeight } from './modifiers/check-dense-weight.js';
 // Modifiers and pipelines
 export {
   type CoreStamp,
@@ -184,6 +185,7 @@ export {
   levelRange,
   scaleCount,
 } from './schemes/scheme.js';
+export { type SchemeOptions, schemeOfOptions } from './schemes/scheme-of-options.js';
 export {
   dequantizeUniform,
   maxUniformBits,

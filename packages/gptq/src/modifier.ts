@@ -1,5 +1,6 @@
 import {
   affineStorageBytes,
+  checkDenseWeight,
   defineModifier,
   describeScheme,
   type ModelEditor,
@@ -11,7 +12,7 @@ import {
   storedBytes,
   TampError,
 } from '@tamp/core';
-import { type ChosenLayer, checkDense, chooseLayers } from './choose-layers.js';
+import { type ChosenLayer, chooseLayers } from './choose-layers.js';
 import { describeLoss } from './describe-loss.js';
 import type { DampedFactor } from './factor/damped-factor.js';
 import { inputKey, observeInputs } from './hessian/layer-inputs.js';
@@ -30,7 +31,7 @@ async function rewriteLayer(
 ): Promise<void> {
   // The parameter as it is now: a modifier before this one may have changed it.
   const before = editor.model.parameters.get(layer.parameter.name) ?? layer.parameter;
-  checkDense(layer.layer, before);
+  checkDenseWeight({ layer: layer.layer, parameter: before });
   const { parameter, error, energyLost } = await quantizeLayer(
     layer,
     before,

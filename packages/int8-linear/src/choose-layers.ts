@@ -1,9 +1,8 @@
 import {
+  checkDenseWeight,
   chooseWeightTargets,
-  describeScheme,
   type Model,
   matchOperators,
-  TampError,
   type WeightTarget,
 } from '@tamp/core';
 import type { Int8LinearSettings } from './settings.js';
@@ -14,18 +13,6 @@ export interface ChosenLayer extends WeightTarget {
   readonly nodes: readonly string[];
 }
 
-/** Throws a `TampError` (`usage`) when a layer's weight is quantized already. */
-export function checkDense({ layer, parameter }: Pick<WeightTarget, 'layer' | 'parameter'>): void {
-  const { storage } = parameter;
-  if (storage.kind === 'dense') return;
-  const how = storage.kind === 'affine' ? describeScheme(storage.scheme) : 'mixed bit widths';
-  throw new TampError(`its weight ${parameter.name} is quantized already (${how})`, {
-    code: 'usage',
-    at: { layer },
-    remedy: `Start from the float model, or leave the layer out with ignore: [${layer}].`,
-  });
-}
-
 /**
  * The layers that the settings choose. Throws a `TampError` (`usage`) when a target matches nothing or a weight is
  * quantized already.
@@ -33,7 +20,7 @@ export function checkDense({ layer, parameter }: Pick<WeightTarget, 'layer' | 'p
 export function chooseLayers(model: Model, settings: Int8LinearSettings): readonly ChosenLayer[] {
   const matched = matchOperators(model.graph, settings, ({ operator }) => operator === 'linear');
   return chooseWeightTargets(model, settings).map((target) => {
-    checkDense(target);
+    checkDenseWeight(target);
     const weight = target.node.inputs[1];
     return { ...target, nodes: matched.filter(({ inputs }) => inputs[1] === weight).map(({ name }) => name) };
   });

@@ -2,6 +2,7 @@ import {
   type AttributeValue,
   affineStorage,
   affineStorageBytes,
+  checkDenseWeight,
   defineModifier,
   dequantizeWeight,
   describeScheme,
@@ -24,7 +25,7 @@ import {
   dynamicActivation,
   staticActivation,
 } from './activation-observer.js';
-import { type ChosenLayer, checkDense, chooseLayers } from './choose-layers.js';
+import { type ChosenLayer, chooseLayers } from './choose-layers.js';
 import { int8Scheme, quantizeInt8Weight, weightRule } from './int8-weight.js';
 import { type Int8LinearSettings, settingsSchema } from './settings.js';
 
@@ -133,7 +134,7 @@ function create(settings: Int8LinearSettings): Modifier {
         const parameter = editor.model.parameters.get(layer.parameter.name);
         if (parameter === undefined || !region.nodes.has(layer.node.name)) continue;
         editor.signal.throwIfAborted();
-        checkDense({ layer: layer.layer, parameter });
+        checkDenseWeight({ layer: layer.layer, parameter });
         const activations = new Map(layer.nodes.map((node) => [node, activationOf(node)]));
         await rewriteLayer(layer, parameter, activations, editor, settings);
         await nextTask();

@@ -1,15 +1,15 @@
 import {
   type AffineScheme,
+  checkDenseWeight,
   checkScheme,
   chooseWeightTargets,
-  describeScheme,
   type Model,
   matchOperators,
   matrixShape,
-  TampError,
+  schemeOfOptions,
   type WeightTarget,
 } from '@tamp/core';
-import { overridden, schemeOf } from './scheme.js';
+import { overridden } from './scheme.js';
 import type { WeightOnlySettings, WeightSettings } from './settings.js';
 
 /** A layer and what its weight will become. */
@@ -19,18 +19,6 @@ export interface ChosenLayer extends WeightTarget {
 
 /** Operators whose second input is a weight matrix that can stay quantized. */
 const kinds = ['linear', 'embedding'];
-
-/** Throws a `TampError` (`usage`) when a layer's weight is quantized already. */
-export function checkDense({ layer, parameter }: Pick<WeightTarget, 'layer' | 'parameter'>): void {
-  const { storage } = parameter;
-  if (storage.kind === 'dense') return;
-  const how = storage.kind === 'affine' ? describeScheme(storage.scheme) : 'mixed bit widths';
-  throw new TampError(`its weight ${parameter.name} is quantized already (${how})`, {
-    code: 'usage',
-    at: { layer },
-    remedy: `Start from the float model, or leave the layer out with ignore: [${layer}].`,
-  });
-}
 
 /**
  * The layers that the settings choose, each with its scheme. Throws a `TampError` (`usage`) when a target matches
@@ -48,8 +36,8 @@ export function chooseLayers(model: Model, settings: WeightOnlySettings): readon
     }
   }
   return targets.map((target) => {
-    checkDense(target);
-    const scheme = schemeOf(weightsOf.get(target.node.name) ?? settings.weights);
+    checkDenseWeight(target);
+    const scheme = schemeOfOptions(weightsOf.get(target.node.name) ?? settings.weights);
     checkScheme(scheme, matrixShape(target.parameter.shape).columns, target.layer);
     return { ...target, scheme };
   });

@@ -1,5 +1,6 @@
 import {
   affineStorageBytes,
+  checkDenseWeight,
   defineModifier,
   describeScheme,
   elementCount,
@@ -11,7 +12,7 @@ import {
   replaceOperators,
   storedBytes,
 } from '@tamp/core';
-import { type ChosenLayer, checkDense, chooseLayers } from './choose-layers.js';
+import { type ChosenLayer, chooseLayers } from './choose-layers.js';
 import { quantizeLayer } from './quantize-layer.js';
 import { settingsSchema, type WeightOnlySettings } from './settings.js';
 
@@ -93,7 +94,7 @@ function create(settings: WeightOnlySettings): Modifier {
         const parameter = editor.model.parameters.get(layer.parameter.name);
         if (parameter === undefined || !region.nodes.has(layer.node.name)) continue;
         editor.signal.throwIfAborted();
-        checkDense({ layer: layer.layer, parameter });
+        checkDenseWeight({ layer: layer.layer, parameter });
         await rewriteLayer(layer, parameter, editor, settings);
         await editor.settle();
         await nextTask();

@@ -1,5 +1,6 @@
 import {
   affineStorage,
+  checkDenseWeight,
   denseStorage,
   dequantizeWeight,
   describeScheme,
@@ -22,7 +23,6 @@ import {
   usersByName,
   weightError,
 } from '@tamp/core';
-import { checkDense } from '../choose-layers.js';
 import { buildInt8Graph, constantNames, type PlacedLayer } from './int8-graph.js';
 import { type Int8Plan, observedValues, planInt8, plannedLayers } from './int8-plan.js';
 import { layerName, type StaticSettings } from './static-options.js';
@@ -51,7 +51,7 @@ function checkWeights(model: Model, plan: Int8Plan): void {
   const chosen = new Set(plannedLayers(plan).map(({ name }) => name));
   for (const node of plannedLayers(plan)) {
     const layer = layerName(node);
-    checkDense({ layer, parameter: weightOf(model, node) });
+    checkDenseWeight({ layer, parameter: weightOf(model, node) });
     const other = users.get(node.inputs[1])?.find(({ name }) => !chosen.has(name));
     if (other === undefined) continue;
     throw new TampError(`its weight is shared with ${other.name}, which stays float`, {
