@@ -1,13 +1,12 @@
 import { resolve } from 'node:path';
 import { cutWindows, measurePerplexity } from '@tamp/recipe';
+import { amountText, bytesText, durationText } from '@tamp/report';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { openModelAt, shownPath } from '../host/open-model.js';
 import { openTokenizerAt, tokenizerOf } from '../host/open-tokenizer.js';
 import { readTextAt } from '../host/read-text.js';
-import { bytesText } from '../report/bytes-text.js';
 import { createProgress } from '../terminal/progress.js';
-import { amountText, durationText } from '../terminal/texts.js';
 import type { CommandContext } from './command-context.js';
 
 /** Options of `tamp eval`. */

@@ -1,11 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { describeScheme, elementCount, type ParameterStorage, storedBytes } from '@tamp/core';
+import { amountText, bytesText, countText } from '@tamp/report';
 import { exitCodes } from '../exit-codes.js';
 import { openModelAt, shownPath } from '../host/open-model.js';
-import { bytesText } from '../report/bytes-text.js';
 import { tableText } from '../terminal/table.js';
-import { amountText, countText } from '../terminal/texts.js';
 import type { CommandContext } from './command-context.js';
 
 /** Options of `tamp inspect`. */

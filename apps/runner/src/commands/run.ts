@@ -1,15 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { fitMemory, type MissedGate, type RunResult, type RunStage, runRecipe, stagesOf } from '@tamp/recipe';
+import { fitMemory, type MissedGate, type RunResult, runRecipe, stagesOf } from '@tamp/recipe';
+import { missedGateText, runStages } from '@tamp/report';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { measureMachine } from '../host/measure-machine.js';
 import { shownPath } from '../host/open-model.js';
-import { bytesText } from '../report/bytes-text.js';
-import { createProgress, type Progress, type Stage } from '../terminal/progress.js';
+import { createProgress, type Progress } from '../terminal/progress.js';
 import { resultText } from '../terminal/result-text.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { percentText } from '../terminal/texts.js';
 import type { CommandContext } from './command-context.js';
 import { loadRecipe } from './recipe-file.js';
 
@@ -25,27 +24,8 @@ export interface RunCommandOptions {
   readonly resume?: boolean;
 }
 
-const stages: Readonly<Record<RunStage, Stage>> = {
-  'evaluate-before': { key: 'evaluate-before', title: 'Evaluating the model as it is', unit: 'window' },
-  train: { key: 'train', title: 'Training', unit: 'step' },
-  modify: { key: 'modify', title: 'Compressing', unit: 'layer' },
-  'evaluate-after': { key: 'evaluate-after', title: 'Evaluating the compressed model', unit: 'window' },
-  export: { key: 'export', title: 'Writing', unit: 'byte' },
-};
-
-function missedText({ gate, limit, actual, artifact }: MissedGate): string {
-  switch (gate) {
-    case 'perplexityIncrease':
-      return `perplexity changed by ${percentText(actual)}, and the gate perplexityIncrease allows ${percentText(limit)}`;
-    case 'accuracyDrop':
-      return `accuracy dropped by ${actual.toFixed(4)}, and the gate accuracyDrop allows ${limit}`;
-    case 'maxBytes':
-      return `${artifact} has ${bytesText(actual)} (${actual} bytes), and the gate maxBytes allows ${bytesText(limit)}`;
-  }
-}
-
 function tellMissedGates(terminal: Terminal, missed: readonly MissedGate[], kept: boolean): void {
-  for (const gate of missed) terminal.fail(terminal.wordColors.red(`missed: ${missedText(gate)}`));
+  for (const gate of missed) terminal.fail(terminal.wordColors.red(`missed: ${missedGateText(gate)}`));
   terminal.fail(
     kept
       ? 'The archive was written all the same (--keep).'
@@ -87,7 +67,7 @@ export async function runCommand(
         maxMemory === undefined ? loaded : fitMemory(loaded, maxMemory, await measureMachine());
       const shown = createProgress(
         terminal,
-        stagesOf(prepared).map((stage) => stages[stage]),
+        stagesOf(prepared).map((stage) => runStages[stage]),
       );
       progress = shown;
       const { result, missedGates } = await runRecipe(prepared, host, {

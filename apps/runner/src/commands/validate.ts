@@ -1,7 +1,7 @@
 import { isTampError, type TampError } from '@tamp/core';
 import { RecipeError } from '@tamp/recipe';
+import { amountText } from '@tamp/report';
 import { exitCodeOf, exitCodes } from '../exit-codes.js';
-import { amountText } from '../terminal/texts.js';
 import type { CommandContext } from './command-context.js';
 import { loadRecipe } from './recipe-file.js';
 

@@ -1,7 +1,18 @@
 import { fillSink, TampError } from '@tamp/core';
 import { fileSink } from '@tamp/core/node';
-import type { ReportData } from './report-data.js';
-import { reportPage } from './report-page.js';
+import type { ReportData } from '@tamp/report';
+import { reportPage } from '@tamp/report/page';
+import { Window } from 'happy-dom';
+
+async function pageOf(data: ReportData): Promise<string> {
+  const window = new Window();
+  try {
+    // The report uses the standard DOM, which happy-dom implements under types of its own.
+    return reportPage(data, window.document as unknown as Document);
+  } finally {
+    await window.happyDOM.close();
+  }
+}
 
 /**
  * Writes a report: a page for a path that ends in `.html`, the same as JSON for `.json`. The file appears under its
@@ -10,7 +21,7 @@ import { reportPage } from './report-page.js';
 export async function writeReport(data: ReportData, path: string): Promise<void> {
   let text: string;
   if (path.endsWith('.json')) text = `${JSON.stringify(data, null, 2)}\n`;
-  else if (path.endsWith('.html')) text = await reportPage(data);
+  else if (path.endsWith('.html')) text = await pageOf(data);
   else {
     throw new TampError('a report is written as .html or .json', {
       code: 'usage',

@@ -1,6 +1,6 @@
+import { type Stage, stageText } from '@tamp/report';
 import { Listr, ListrLogger, type ListrTaskWrapper, PRESET_TIMER, ProcessOutput } from 'listr2';
-import type { Progress, Stage } from './progress.js';
-import { stageText } from './stage-text.js';
+import type { Progress } from './progress.js';
 
 type Line = Pick<ListrTaskWrapper<unknown, never, never>, 'output'>;
 

@@ -1,7 +1,6 @@
-import type { Progress, Stage } from './progress.js';
-import { stageText } from './stage-text.js';
+import { durationText, type Stage, stageText } from '@tamp/report';
+import type { Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
-import { durationText } from './texts.js';
 
 /** Log files should not drown: a line this often, and only for stages that take longer. */
 const secondsBetweenLines = 10;

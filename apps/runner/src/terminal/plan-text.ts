@@ -1,9 +1,8 @@
 import type { RecipePlan, TextOutline } from '@tamp/recipe';
+import { amountText, bytesText } from '@tamp/report';
 import { shownPath } from '../host/open-model.js';
-import { bytesText } from '../report/bytes-text.js';
 import { tableText } from './table.js';
 import type { Terminal } from './terminal.js';
-import { amountText } from './texts.js';
 
 function outlineText(title: string, outline: TextOutline | null): readonly string[] {
   if (outline === null) return [];

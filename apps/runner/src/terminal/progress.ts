@@ -1,15 +1,7 @@
+import type { Stage } from '@tamp/report';
 import { liveProgress } from './live-progress.js';
 import { plainProgress } from './plain-progress.js';
 import type { Terminal } from './terminal.js';
-
-/** A part of a command's work that takes a while. */
-export interface Stage {
-  readonly key: string;
-  /** What is going on: `Evaluating the model before`. */
-  readonly title: string;
-  /** What is counted, in the singular: `window`, `layer`; bytes are `byte`. */
-  readonly unit: string;
-}
 
 /** Shows how work goes on. Stages come in the order they were announced. */
 export interface Progress {

@@ -1,10 +1,8 @@
 import type { RunResult } from '@tamp/recipe';
+import { bytesText, durationText, percentText, qualityRows } from '@tamp/report';
 import { shownPath } from '../host/open-model.js';
-import { bytesText } from '../report/bytes-text.js';
-import { qualityRows } from '../report/quality-rows.js';
 import { tableText } from './table.js';
 import type { Terminal } from './terminal.js';
-import { durationText, percentText } from './texts.js';
 
 function errorText(error: number | undefined): string {
   return error === undefined ? '' : percentText(error).slice(1);

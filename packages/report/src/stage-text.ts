@@ -1,6 +1,6 @@
-import { bytesText } from '../report/bytes-text.js';
-import type { Stage } from './progress.js';
+import { bytesText } from './bytes-text.js';
 import { remainingText } from './remaining-time.js';
+import type { Stage } from './stage.js';
 import { countText } from './texts.js';
 
 /** How far a stage is: `120 of 235 windows, about 12 s left`. */

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { remainingText } from '../src/terminal/remaining-time.js';
-import { stageText } from '../src/terminal/stage-text.js';
-import { amountText, countText, durationText, percentText } from '../src/terminal/texts.js';
+import {
+  amountText,
+  bytesText,
+  countText,
+  durationText,
+  percentText,
+  remainingText,
+  stageText,
+} from '../src/index.js';
 
 describe('texts', () => {
   it.each([
@@ -41,5 +47,21 @@ describe('how far a stage is', () => {
     const stage = { key: 'a', title: 'A', unit: 'window' };
     expect(stageText(stage, 3, 10, 3, undefined)).toBe('3 of 10 windows, about 7.0 s left');
     expect(stageText({ ...stage, unit: 'byte' }, 1_500_000, 3_000_000, 0, 'x')).toBe('1.50 MB of 3.00 MB, x');
+  });
+});
+
+describe('bytesText', () => {
+  it.each<[number, string]>([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.00 kB'],
+    [9_995, '10.0 kB'],
+    [99_950, '100 kB'],
+    [999_499, '999 kB'],
+    [999_500, '1.00 MB'],
+    [1_145_000, '1.15 MB'],
+    [860_900_000, '861 MB'],
+  ])('%d → %s', (bytes, text) => {
+    expect(bytesText(bytes)).toBe(text);
   });
 });

@@ -1,5 +1,4 @@
 import type { LayerReport } from '@tamp/core';
-import { Window } from 'happy-dom';
 import { bytesText } from './bytes-text.js';
 import { errorChart, sizeChart } from './charts.js';
 import { qualityRows } from './quality-rows.js';
@@ -88,80 +87,74 @@ function summary(document: Document, data: ReportData): Element {
 
 /**
  * The outcome of a run as one self-contained HTML page: no scripts, no requests, charts as inline SVG. Names from
- * models become text nodes, so nothing in them is taken for markup.
+ * models become text nodes, so nothing in them is taken for markup. `document` is an empty one of its own: a page's
+ * `document.implementation.createHTMLDocument()`, or what stands in for it elsewhere.
  */
-export async function reportPage(data: ReportData): Promise<string> {
-  const window = new Window();
-  try {
-    // Plot and the code here use the standard DOM, which happy-dom implements under types of its own.
-    const document = window.document as unknown as Document;
-    const { layers } = data;
-    document.title = `tamp: ${data.model}`;
-    document.documentElement.setAttribute('lang', 'en');
-    const charset = document.createElement('meta');
-    charset.setAttribute('charset', 'utf-8');
-    const viewport = document.createElement('meta');
-    viewport.setAttribute('name', 'viewport');
-    viewport.setAttribute('content', 'width=device-width');
-    document.head.append(charset, viewport, element(document, 'style', style));
+export function reportPage(data: ReportData, document: Document): string {
+  const { layers } = data;
+  document.title = `tamp: ${data.model}`;
+  document.documentElement.setAttribute('lang', 'en');
+  const charset = document.createElement('meta');
+  charset.setAttribute('charset', 'utf-8');
+  const viewport = document.createElement('meta');
+  viewport.setAttribute('name', 'viewport');
+  viewport.setAttribute('content', 'width=device-width');
+  document.head.append(charset, viewport, element(document, 'style', style));
 
-    const body = document.body;
-    body.append(element(document, 'h1', `Compressed: ${data.model}`), summary(document, data));
-    const peak = data.peakMemoryBytes === null ? '' : `, peak memory ${bytesText(data.peakMemoryBytes)}`;
-    body.append(element(document, 'p', `${data.seconds.toFixed(1)} s${peak}.`));
-    if (data.artifacts.length > 0) {
-      body.append(
-        element(document, 'h2', 'Written'),
-        table(
-          document,
-          ['file', { number: 'size' }],
-          data.artifacts.map(({ path, bytes }) => [path, { number: bytesText(bytes) }]),
-        ),
-      );
-    }
-    if (data.training !== undefined) {
-      body.append(element(document, 'h2', 'Training'), trainingTable(document, data.training));
-    }
-    if (layers.length > 0) {
-      body.append(element(document, 'h2', 'Size by layer'), sizeChart(document, layers));
-      if (layers.some((entry) => entry.relativeError !== undefined)) {
-        body.append(
-          element(document, 'h2', 'Error by layer'),
-          element(
-            document,
-            'p',
-            'Norm of what rounding changed, as a share of the weight’s norm. Layers that stand out are the first to give more bits or smaller groups.',
-          ),
-          errorChart(document, layers),
-        );
-      }
-      body.append(
-        element(document, 'h2', 'Layers'),
-        table(
-          document,
-          [
-            'layer',
-            'scheme',
-            { number: 'before' },
-            { number: 'after' },
-            { number: 'error' },
-            'figures',
-            'modifier',
-          ],
-          layers.map((entry) => [
-            entry.layer,
-            entry.scheme,
-            { number: bytesText(entry.bytesBefore) },
-            { number: bytesText(entry.bytesAfter) },
-            { number: entry.relativeError?.toPrecision(3) ?? '' },
-            figuresText(entry),
-            entry.modifier,
-          ]),
-        ),
-      );
-    }
-    return `<!doctype html>\n${document.documentElement.outerHTML}\n`;
-  } finally {
-    await window.happyDOM.close();
+  const body = document.body;
+  body.append(element(document, 'h1', `Compressed: ${data.model}`), summary(document, data));
+  const peak = data.peakMemoryBytes === null ? '' : `, peak memory ${bytesText(data.peakMemoryBytes)}`;
+  body.append(element(document, 'p', `${data.seconds.toFixed(1)} s${peak}.`));
+  if (data.artifacts.length > 0) {
+    body.append(
+      element(document, 'h2', 'Written'),
+      table(
+        document,
+        ['file', { number: 'size' }],
+        data.artifacts.map(({ path, bytes }) => [path, { number: bytesText(bytes) }]),
+      ),
+    );
   }
+  if (data.training !== undefined) {
+    body.append(element(document, 'h2', 'Training'), trainingTable(document, data.training));
+  }
+  if (layers.length > 0) {
+    body.append(element(document, 'h2', 'Size by layer'), sizeChart(document, layers));
+    if (layers.some((entry) => entry.relativeError !== undefined)) {
+      body.append(
+        element(document, 'h2', 'Error by layer'),
+        element(
+          document,
+          'p',
+          'Norm of what rounding changed, as a share of the weight’s norm. Layers that stand out are the first to give more bits or smaller groups.',
+        ),
+        errorChart(document, layers),
+      );
+    }
+    body.append(
+      element(document, 'h2', 'Layers'),
+      table(
+        document,
+        [
+          'layer',
+          'scheme',
+          { number: 'before' },
+          { number: 'after' },
+          { number: 'error' },
+          'figures',
+          'modifier',
+        ],
+        layers.map((entry) => [
+          entry.layer,
+          entry.scheme,
+          { number: bytesText(entry.bytesBefore) },
+          { number: bytesText(entry.bytesAfter) },
+          { number: entry.relativeError?.toPrecision(3) ?? '' },
+          figuresText(entry),
+          entry.modifier,
+        ]),
+      ),
+    );
+  }
+  return `<!doctype html>\n${document.documentElement.outerHTML}\n`;
 }

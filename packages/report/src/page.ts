@@ -1,0 +1,2 @@
+export { type ChartOptions, errorChart, sizeChart } from './charts.js';
+export { reportPage } from './report-page.js';
