@@ -3,6 +3,8 @@ export type { DecoderBiases, DecoderConfig } from './config/decoder-config.js';
 export { type ModelConfig, readModelConfig } from './config/model-config.js';
 export { buildCausalLanguageModel, causalLanguageModelFamilies } from './families/families.js';
 export type { CausalLanguageModelFamily, ModuleTypes } from './families/family.js';
+export { folderAtUrl, type UrlFolderOptions } from './folder-at-url.js';
+export { type ChosenFile, folderOfFiles } from './folder-of-files.js';
 export type { ModelFolder } from './model-folder.js';
 export { openModel } from './open-model.js';
 export type { LinearScaling } from './rotary/linear-scaling.js';

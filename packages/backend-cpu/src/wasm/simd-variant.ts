@@ -1,4 +1,4 @@
-import { baseline, type EmbeddedModule, relaxed } from '#kernels';
+import { baseline, deflatedModules, type EmbeddedModule, relaxed } from '#kernels';
 import { instantiateKernels } from './kernel-exports.js';
 
 /**
@@ -14,8 +14,21 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function moduleBytes({ base64, memoryFlag }: EmbeddedModule, shared: boolean): Uint8Array<ArrayBuffer> {
-  const bytes = decodeBase64(base64);
+async function inflateModules(): Promise<ArrayBuffer> {
+  const inflated = new Blob([decodeBase64(deflatedModules)])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate-raw'));
+  return new Response(inflated).arrayBuffer();
+}
+
+let inflating: Promise<ArrayBuffer> | undefined;
+
+async function moduleBytes(
+  { start, end, memoryFlag }: EmbeddedModule,
+  shared: boolean,
+): Promise<Uint8Array<ArrayBuffer>> {
+  inflating ??= inflateModules();
+  const bytes = new Uint8Array((await inflating).slice(start, end));
   bytes[memoryFlag.offset] = shared ? memoryFlag.shared : memoryFlag.unshared;
   return bytes;
 }
@@ -28,7 +41,7 @@ const PROBE_ROUNDS = 2000;
  * run with known answers has no wrong lane. (Node 20 behind its flag accepts relaxed instructions and miscompiles one.)
  */
 export async function supportedSimdVariants(): Promise<readonly SimdVariant[]> {
-  const bytes = moduleBytes(relaxed, false);
+  const bytes = await moduleBytes(relaxed, false);
   if (!WebAssembly.validate(bytes)) return ['baseline'];
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   const kernels = await instantiateKernels(await WebAssembly.compile(bytes), memory);
@@ -41,5 +54,5 @@ export async function supportedSimdVariants(): Promise<readonly SimdVariant[]> {
 
 /** Compiles the kernels for a shared or an unshared memory. */
 export async function compileKernels(variant: SimdVariant, shared: boolean): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(moduleBytes(variant === 'baseline' ? baseline : relaxed, shared));
+  return WebAssembly.compile(await moduleBytes(variant === 'baseline' ? baseline : relaxed, shared));
 }

@@ -10,7 +10,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
   const digest =
     subtle === undefined
-      ? (await import('@noble/hashes/sha2.js')).sha256(bytes)
+      ? (await import('./javascript-sha256.js')).sha256(bytes)
       : new Uint8Array(await subtle.digest('SHA-256', inPlainMemory(bytes) ? bytes : bytes.slice()));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

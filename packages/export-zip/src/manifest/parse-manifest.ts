@@ -1,95 +1,123 @@
-import { type AffineScheme, type AttributeValue, graphFromJson, isTampError, TampError } from '@tamp/core';
-import { z } from 'zod';
+import {
+  type AffineScheme,
+  type AttributeValue,
+  type DenseDtype,
+  graphFromJson,
+  isTampError,
+  TampError,
+} from '@tamp/core';
 import { damagedRemedy, formatVersion, maxChunkBytes, maxNameLength } from '../archive-format.js';
 import type { ArchiveLimits } from '../archive-limits.js';
-import type { Encoding } from '../layout/encoding.js';
+import type {
+  AffineEncoding,
+  DenseEncoding,
+  Encoding,
+  MixedBitsEncoding,
+  Stream,
+} from '../layout/encoding.js';
+import {
+  anyObject,
+  flag,
+  type JsonReader,
+  list,
+  number,
+  object,
+  ofKind,
+  oneOf,
+  optional,
+  text,
+  textLike,
+  wholeNumber,
+} from './json-reader.js';
 import { jsonSize } from './json-size.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest, ManifestAsset, ManifestEntry, ManifestParameter, ManifestPart } from './manifest.js';
 
 /** Brackets within brackets, at most. */
 const maxDepth = 48;
 
-const size = z.int().min(0);
-const name = z.string().min(1).max(maxNameLength);
-const digest = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hexadecimal');
-const dtype = z.enum(['float32', 'bfloat16', 'float16']);
+const size = wholeNumber(0);
+const positive = wholeNumber(1);
+const name = text(1, maxNameLength);
+const digest = textLike(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal');
+const dtype: JsonReader<DenseDtype> = oneOf('float32', 'bfloat16', 'float16');
 
-const stream = z.strictObject({
+const stream = object<Stream>({
   bytes: size,
-  entry: size.optional(),
-  offset: size.optional(),
-  chunk: z.int().min(1).max(maxChunkBytes).optional(),
+  entry: optional(size),
+  offset: optional(size),
+  chunk: optional(wholeNumber(1, maxChunkBytes)),
 });
 
-const scheme: z.ZodType<AffineScheme> = z.strictObject({
-  bits: z.int().min(2).max(8),
-  symmetric: z.boolean(),
-  granularity: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('tensor') }),
-    z.strictObject({ kind: z.literal('channel') }),
-    z.strictObject({ kind: z.literal('group'), groupSize: z.int().min(1) }),
-  ]),
+const scheme = object<AffineScheme>({
+  bits: wholeNumber(2, 8),
+  symmetric: flag,
+  granularity: ofKind<AffineScheme['granularity']>({
+    tensor: object({ kind: oneOf('tensor') }),
+    channel: object({ kind: oneOf('channel') }),
+    group: object({ kind: oneOf('group'), groupSize: positive }),
+  }),
 });
 
-const encoding: z.ZodType<Encoding> = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('dense'), dtype, values: stream }),
-  z.strictObject({
-    kind: z.literal('affine'),
+const encoding = ofKind<Encoding>({
+  dense: object<DenseEncoding>({ kind: oneOf('dense'), dtype, values: stream }),
+  affine: object<AffineEncoding>({
+    kind: oneOf('affine'),
     scheme,
     levels: stream,
     scaleDtype: dtype,
     scales: stream,
-    zeroPoints: stream.optional(),
+    zeroPoints: optional(stream),
   }),
-  z.strictObject({
-    kind: z.literal('mixed-bits'),
-    groupSize: z.int().min(1),
-    minBits: z.int().min(1).max(16),
-    codeBits: z.int().min(0).max(4),
-    minimum: z.number(),
-    maximum: z.number(),
+  'mixed-bits': object<MixedBitsEncoding>({
+    kind: oneOf('mixed-bits'),
+    groupSize: positive,
+    minBits: wholeNumber(1, 16),
+    codeBits: wholeNumber(0, 4),
+    minimum: number,
+    maximum: number,
     codes: stream,
     levels: stream,
   }),
-]);
+});
 
-const plainObject = z.custom<Readonly<Record<string, AttributeValue>>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'is not an object',
-);
+/** The manifest as it is written; the graph is checked for itself. */
+interface WrittenManifest extends Omit<Manifest, 'graph' | 'parts' | 'config'> {
+  readonly format: 'tamp';
+  readonly version: typeof formatVersion;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly graph: unknown;
+  readonly parts?: readonly ManifestPart[];
+}
 
-const manifest = z.strictObject({
-  format: z.literal('tamp'),
-  version: z.literal(formatVersion),
-  architecture: z.string().max(maxNameLength),
-  config: plainObject,
-  graph: z.unknown(),
-  entries: z.array(
-    z.strictObject({
+const manifest = object<WrittenManifest>({
+  format: oneOf('tamp'),
+  version: oneOf(formatVersion),
+  architecture: text(0, maxNameLength),
+  config: anyObject,
+  graph: (value) => value,
+  entries: list(
+    object<ManifestEntry>({
       name,
-      bytes: size.max(maxChunkBytes),
+      bytes: wholeNumber(0, maxChunkBytes),
       sha256: digest,
-      planes: z.union([z.literal(2), z.literal(4)]).optional(),
+      planes: optional(oneOf(2, 4)),
     }),
   ),
-  parameters: z.array(z.strictObject({ name, shape: z.array(size).max(16), encoding })),
-  assets: z.array(z.strictObject({ path: name, bytes: size, sha256: digest })),
-  parts: z
-    .array(z.strictObject({ bytes: size, sha256: digest }))
-    .max(9999)
-    .optional(),
+  parameters: list(object<ManifestParameter>({ name, shape: list(size, 16), encoding })),
+  assets: list(object<ManifestAsset>({ path: name, bytes: size, sha256: digest })),
+  parts: optional(list(object<ManifestPart>({ bytes: size, sha256: digest }), 9999)),
 });
 
 function refuse(file: string, problem: string): never {
   throw new TampError(problem, { code: 'format', at: { file }, remedy: damagedRemedy });
 }
 
-function parseJson(file: string, text: Uint8Array, limits: ArchiveLimits): unknown {
-  const { depth, values } = jsonSize(text);
+function parseJson(file: string, bytes: Uint8Array, limits: ArchiveLimits): unknown {
+  const { depth, values } = jsonSize(bytes);
   if (depth > maxDepth) refuse(file, `the manifest is nested ${depth} deep`);
   if (values > limits.manifestValues) refuse(file, `the manifest holds ${values} values`);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
     throw new TampError('the manifest is not JSON', {
       code: 'format',
@@ -105,16 +133,20 @@ function parseJson(file: string, text: Uint8Array, limits: ArchiveLimits): unkno
  * linted. What its sizes refer to is the caller's to check. Throws a `TampError` (`format`, or `unsupported` for an
  * operator that is not registered).
  */
-export function parseManifest(file: string, text: Uint8Array, limits: ArchiveLimits): Manifest {
-  const result = manifest.safeParse(parseJson(file, text, limits));
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const where = issue.path.length === 0 ? '' : ` at ${issue.path.map(String).join('.').slice(0, 200)}`;
-    return refuse(file, `malformed manifest${where}: ${issue.message.slice(0, 200)}`);
-  }
-  const { graph, parts = [], architecture, config, entries, parameters, assets } = result.data;
+export function parseManifest(file: string, bytes: Uint8Array, limits: ArchiveLimits): Manifest {
+  const json = parseJson(file, bytes, limits);
   try {
-    return { graph: graphFromJson(graph), parts, architecture, config, entries, parameters, assets };
+    const { graph, parts = [], architecture, config, entries, parameters, assets } = manifest(json, '');
+    return {
+      graph: graphFromJson(graph),
+      parts,
+      architecture,
+      // From JSON, so its values can be nothing else.
+      config: config as Readonly<Record<string, AttributeValue>>,
+      entries,
+      parameters,
+      assets,
+    };
   } catch (error) {
     throw isTampError(error) ? error.located({ file }) : error;
   }
