@@ -11,7 +11,13 @@ export type { RangeSearch } from './affine/range-search.js';
 export { createPackedRounder, type PackedRounder, type PackedWeight } from './affine/round-packed.js';
 export { type WeightError, weightError } from './affine/weight-error.js';
 export { blobSource } from './bytes/blob-source.js';
-export { type ByteSink, fillSink, type MemorySink, memorySink } from './bytes/byte-sink.js';
+export {
+  type ByteSink,
+  fillSink,
+  type MemorySink,
+  memorySink,
+  type ReadableSink,
+} from './bytes/byte-sink.js';
 export { type ByteSource, bytesOf, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
 export { type UrlSourceOptions, urlSource } from './bytes/url-source.js';
 export {
@@ -161,7 +167,7 @@ export {
   type ParameterStorage,
   storedBytes,
 } from './parameters/parameter.js';
-export type { ParameterStore } from './parameters/parameter-store.js';
+export type { ParameterSink, ParameterStore } from './parameters/parameter-store.js';
 export { decodeDense, decodeDenseInto, denseBytes, readDense } from './parameters/read-dense.js';
 export { readParameter } from './parameters/read-parameter.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';

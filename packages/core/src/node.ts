@@ -1,4 +1,4 @@
 export { fileError } from './bytes/file-error.js';
-export { fileSink } from './bytes/file-sink.js';
+export { type FileSinkOptions, fileSink } from './bytes/file-sink.js';
 export { type FileSource, fileSource } from './bytes/file-source.js';
 export { parameterFile } from './parameters/file-parameters.js';

@@ -1,16 +1,9 @@
-import {
-  type ByteSource,
-  type DenseStorage,
-  isTampError,
-  type Model,
-  type Parameter,
-  type ParameterStorage,
-  TampError,
-} from '@tamp/core';
+import { type ByteSource, isTampError, type Model, type Parameter, TampError } from '@tamp/core';
 import { assetFolder, damagedRemedy, formatVersion, manifestName } from './archive-format.js';
 import { type ArchiveLimits, defaultLimits } from './archive-limits.js';
 import { sha256 } from './checksum/sha256.js';
-import type { Encoding, Stream } from './layout/encoding.js';
+import type { Stream } from './layout/encoding.js';
+import { storageOf } from './layout/storage.js';
 import { checkManifest, chunkCount } from './manifest/check-manifest.js';
 import type { Manifest } from './manifest/manifest.js';
 import { parseManifest } from './manifest/parse-manifest.js';
@@ -107,38 +100,6 @@ async function readLaterPart(
     refuse(file, `is not part ${index} of this archive`);
   }
   return directory.entries.map((entry) => ({ part: source, entry }));
-}
-
-/** Storage whose sources read from the archive. */
-function storageOf(encoding: Encoding, source: (stream: Stream) => ByteSource): ParameterStorage {
-  switch (encoding.kind) {
-    case 'dense':
-      return { kind: 'dense', dtype: encoding.dtype, bytes: source(encoding.values) };
-    case 'affine': {
-      const { scheme, scaleDtype, zeroPoints } = encoding;
-      const scales: DenseStorage = { kind: 'dense', dtype: scaleDtype, bytes: source(encoding.scales) };
-      return {
-        kind: 'affine',
-        scheme,
-        levels: source(encoding.levels),
-        scales,
-        ...(zeroPoints === undefined ? {} : { zeroPoints: source(zeroPoints) }),
-      };
-    }
-    case 'mixed-bits': {
-      const { groupSize, minBits, codeBits, minimum, maximum } = encoding;
-      return {
-        kind: 'mixed-bits',
-        groupSize,
-        minBits,
-        codeBits,
-        minimum,
-        maximum,
-        codes: source(encoding.codes),
-        levels: source(encoding.levels),
-      };
-    }
-  }
 }
 
 function modelOf(manifest: Manifest, table: EntryTable, reader: EntryReader): Model {

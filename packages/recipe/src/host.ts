@@ -1,4 +1,4 @@
-import type { Model, ModifierDefinition, ParameterStore } from '@tamp/core';
+import type { Model, ModifierDefinition, ParameterSink, ParameterStore } from '@tamp/core';
 import type { CheckpointStore, ValueStorage } from '@tamp/sequential-pipeline';
 import type { ExportTarget } from './schema/recipe-schema.js';
 import type { NamedTensorData, TensorData } from './tensor-data.js';
@@ -37,6 +37,14 @@ export interface StagedExport {
   readonly artifacts: readonly Artifact[];
   /** Gives the files their final names. */
   commit(): Promise<void>;
+  /** Removes what was written. */
+  discard(): Promise<void>;
+}
+
+/** An export that is written while its model is made. Call exactly one of `stage` and `discard`. */
+export interface GrowingExport extends ParameterSink {
+  /** Writes the rest of the model, to be committed or discarded later. Leaves nothing behind when it rejects. */
+  stage(model: Model, options: ExportOptions): Promise<StagedExport>;
   /** Removes what was written. */
   discard(): Promise<void>;
 }
@@ -82,6 +90,11 @@ export interface RecipeHost {
   checkReport(path: string): void;
   /** Writes a model, to be committed or discarded later. Leaves nothing behind when it rejects. */
   stageExport(model: Model, target: ExportTarget, options: ExportOptions): Promise<StagedExport>;
+  /**
+   * Begins an export of a model of about `expectedBytes` to which finished parameters are written at once, and from
+   * which they are then read; absent where exports are written only as a whole.
+   */
+  beginExport?(target: ExportTarget, expectedBytes: number): Promise<GrowingExport>;
   /** Opens a place on disk for intermediate values, which closing it removes; absent where there is no disk. */
   openScratch?(): Promise<ValueStorage>;
   /**
@@ -89,7 +102,7 @@ export interface RecipeHost {
    * `key` tells runs apart: it is the same for a recipe, model and data that are the same.
    */
   openCheckpoint?(key: string): CheckpointStore;
-  /** Opens a place on disk for finished parameters of a large model; absent where there is no disk. */
+  /** Opens a place on disk for rewritten parameters of a large model; absent where there is no disk. */
   openParameterStore?(): Promise<ParameterStore>;
   /** Most memory this process held so far, in bytes; `null` where it cannot be known. */
   peakMemoryBytes(): number | null;

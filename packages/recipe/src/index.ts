@@ -9,6 +9,7 @@ export type {
   Artifact,
   CheckpointFile,
   ExportOptions,
+  GrowingExport,
   OpenedModel,
   OpenedTokenizer,
   RecipeHost,

@@ -10,7 +10,7 @@ import { openModelAt } from './open-model.js';
 import { openTokenizerAt, tokenizerOf } from './open-tokenizer.js';
 import { readTextAt } from './read-text.js';
 import { loadModifier, modifierUrl } from './resolve-modifier.js';
-import { stageArchive } from './stage-archive.js';
+import { beginArchive, stageArchive } from './stage-archive.js';
 import { readCheckpointAt, readTensorsAt, writeCheckpointAt } from './tensor-files.js';
 
 /** How files and packages that a recipe names are found in Node. */
@@ -67,8 +67,9 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
       checkDestination(absolute(path), path);
       checkReplaced(absolute(path), path);
     },
-    stageExport: (model, { to, compression }, exportOptions) =>
-      stageArchive(model, absolute(to), compression, exportOptions),
+    stageExport: (model, target, exportOptions) =>
+      stageArchive(model, absolute(target.to), target, exportOptions),
+    beginExport: (target, expectedBytes) => beginArchive(absolute(target.to), target, expectedBytes),
     openScratch: () => diskStorage(tmpdir()),
     openCheckpoint: (key) => checkpointFolder(resolve(folder, `.tamp-resume-${key.slice(0, 16)}`)),
     openParameterStore: () => parameterFile(folder),

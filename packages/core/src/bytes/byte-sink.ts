@@ -16,6 +16,15 @@ export interface ByteSink {
   abort(): Promise<void>;
 }
 
+/** A sink that gives back what was written to it, for those that need it again before it is complete. */
+export interface ReadableSink extends ByteSink {
+  /**
+   * The bytes `[start, end)` of what was written so far; only before `finish` and `abort`. Do not write to the result.
+   * Rejects with a `TampError` (`io`; `format` for bytes that were not written).
+   */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
 /** A sink that keeps its bytes in memory. */
 export interface MemorySink extends ByteSink {
   /** What was written. Throws a `TampError` (`usage`) before `finish` and after `abort`. */

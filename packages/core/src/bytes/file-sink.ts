@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TampError } from '../errors/tamp-error.js';
-import type { ByteSink } from './byte-sink.js';
+import type { ReadableSink } from './byte-sink.js';
+import { checkRange } from './byte-source.js';
 import { fileError } from './file-error.js';
 
 /** Makes a rename durable. Systems that cannot sync a folder (Windows) do without. */
@@ -18,22 +19,29 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Options of {@link fileSink}. */
+export interface FileSinkOptions {
+  /** What errors call the file; default `path`. */
+  readonly label?: string;
+}
+
 /**
  * A file as a byte sink. It is written under a temporary name beside `path`, synced, and renamed to `path` by
  * `finish`, so a reader sees the old file or the whole new one. The temporary file is removed when a write or
  * `finish` fails and by `abort`. Rejects with a `TampError` (`io`) when the folder cannot be written to.
  */
-export async function fileSink(path: string): Promise<ByteSink> {
+export async function fileSink(path: string, options: FileSinkOptions = {}): Promise<ReadableSink> {
+  const { label = path } = options;
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  const file = await open(temporary, 'wx').catch((cause: unknown) => {
-    throw fileError(cause, path, 'cannot be written');
+  const file = await open(temporary, 'wx+').catch((cause: unknown) => {
+    throw fileError(cause, label, 'cannot be written');
   });
   let state: 'open' | 'failed' | 'finished' | 'aborted' = 'open';
   let length = 0;
 
   function checkOpen(): void {
     if (state === 'open') return;
-    throw new TampError(`cannot be written: writing is ${state}`, { code: 'usage', at: { file: path } });
+    throw new TampError(`cannot be written: writing is ${state}`, { code: 'usage', at: { file: label } });
   }
 
   async function removeTemporary(): Promise<void> {
@@ -44,7 +52,7 @@ export async function fileSink(path: string): Promise<ByteSink> {
   async function fail(cause: unknown): Promise<never> {
     if (state === 'open') state = 'failed';
     await removeTemporary();
-    throw fileError(cause, path, 'cannot be written');
+    throw fileError(cause, label, 'cannot be written');
   }
 
   return {
@@ -63,6 +71,22 @@ export async function fileSink(path: string): Promise<ByteSink> {
       } catch (cause) {
         await fail(cause);
       }
+    },
+    async read(start, end) {
+      checkOpen();
+      checkRange({ label, byteLength: length }, start, end);
+      const bytes = new Uint8Array(end - start);
+      try {
+        for (let filled = 0; filled < bytes.byteLength; ) {
+          const rest = Math.min(2 ** 30, bytes.byteLength - filled);
+          const { bytesRead } = await file.read(bytes, filled, rest, start + filled);
+          if (bytesRead === 0) throw new Error('what was written is not there');
+          filled += bytesRead;
+        }
+      } catch (cause) {
+        throw fileError(cause, label, 'cannot be read');
+      }
+      return bytes;
     },
     async finish() {
       checkOpen();

@@ -2,7 +2,7 @@ import { TampError } from '../errors/tamp-error.js';
 import type { Graph } from '../graph/graph.js';
 import { lintGraph } from '../graph/lint.js';
 import type { Parameter } from '../parameters/parameter.js';
-import type { ParameterStore } from '../parameters/parameter-store.js';
+import type { ParameterSink } from '../parameters/parameter-store.js';
 import type { Model } from './model.js';
 
 /** What a modifier did to one layer, for the report. */
@@ -50,8 +50,8 @@ export interface ModelEditor {
 export interface ModelEditorOptions {
   readonly signal?: AbortSignal;
   readonly onReport?: (entry: LayerReport) => void;
-  /** Where settled parameters live; default: they stay in memory. */
-  readonly store?: ParameterStore;
+  /** Where parameters go that are settled now; absent or undefined: they wait in memory for the next call. */
+  readonly settleIn?: () => ParameterSink | undefined;
 }
 
 /** An editor that starts from `model` and never changes it; `editor.model` is always a consistent snapshot. */
@@ -76,13 +76,15 @@ export function createModelEditor(model: Model, options: ModelEditorOptions = {}
         );
       }
       parameters.set(parameter.name, parameter);
-      if (options.store !== undefined) unsettled.add(parameter.name);
+      unsettled.add(parameter.name);
     },
     async settle() {
+      const sink = options.settleIn?.();
+      if (sink === undefined) return;
       for (const name of unsettled) {
         unsettled.delete(name);
         const parameter = parameters.get(name);
-        const moved = parameter === undefined ? undefined : await options.store?.put(parameter);
+        const moved = parameter === undefined ? undefined : await sink.put(parameter);
         // Not over a parameter that was set while this one was written.
         if (moved !== undefined && parameters.get(name) === parameter) parameters.set(name, moved);
       }

@@ -2,12 +2,16 @@ import type { ByteSource } from '../bytes/byte-source.js';
 import type { DenseStorage, Parameter, ParameterStorage } from './parameter.js';
 
 /** Takes parameters out of memory, so that a model is compressed that is larger than it. */
-export interface ParameterStore {
+export interface ParameterSink {
   /**
    * Writes a parameter's bytes and gives the parameter as it reads from there. Rejects with a `TampError` (`io`) when
    * they cannot be written.
    */
   put(parameter: Parameter): Promise<Parameter>;
+}
+
+/** A place of its own for parameters. */
+export interface ParameterStore extends ParameterSink {
   /** Forgets everything; what was put can no longer be read. */
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Model } from '../model/model.js';
 import { createModelEditor, type LayerReport } from '../model/model-editor.js';
 import type { Modifier, Observation, Region } from '../modifiers/modifier.js';
-import type { ParameterStore } from '../parameters/parameter-store.js';
+import type { ParameterSink, ParameterStore } from '../parameters/parameter-store.js';
 
 /** A modifier with the name it has in recipes, for reports and errors. */
 export interface NamedModifier {
@@ -14,8 +14,13 @@ export interface NamedModifier {
 /** Options that every pipeline has. */
 export interface PipelineOptions {
   readonly signal?: AbortSignal;
-  /** Where finished parameters live; the caller closes it when the result is no longer needed. Default: memory. */
+  /** Where rewritten parameters live; the caller closes it when the result is no longer needed. Default: memory. */
   readonly store?: ParameterStore;
+  /**
+   * Takes each parameter that no later region or modifier works on, as soon as it is done: an export that is written
+   * meanwhile. One that is rewritten all the same is put again. Default: `store`.
+   */
+  readonly finished?: ParameterSink;
   /** Called for each layer as soon as it is done. */
   readonly onLayer?: (entry: LayerReport) => void;
   /** Called for each calibration batch: how many are done, of how many, for which modifier. */
@@ -66,15 +71,17 @@ export async function driveWholeModel(
   calibrate: Calibrate,
 ): Promise<PipelineResult> {
   const layers: LayerReport[] = [];
+  let isLast = false;
   const editor = createModelEditor(model, {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.store === undefined ? {} : { store: options.store }),
+    settleIn: () => (isLast ? (options.finished ?? options.store) : options.store),
     onReport(entry) {
       layers.push(entry);
       options.onLayer?.(entry);
     },
   });
   for (const { name, modifier } of modifiers) {
+    isLast = modifier === modifiers.at(-1)?.modifier;
     const region = wholeModel(editor.model.graph);
     await callHook(name, async () => {
       const observations = modifier.observe?.(region, editor.model) ?? [];

@@ -65,6 +65,17 @@ describe('fileSink', () => {
     ]);
   });
 
+  it('gives back what was written so far, under the name that errors shall use', async () => {
+    const sink = await fileSink(join(folder, 'a.bin'), { label: 'shown' });
+    await sink.write(Uint8Array.of(1, 2, 3));
+    await sink.write(Uint8Array.of(4));
+    expect([...(await sink.read(1, 4))]).toEqual([2, 3, 4]);
+    await expect(sink.read(3, 5)).rejects.toMatchObject({ code: 'format', at: { file: 'shown' } });
+    await sink.finish();
+    await expect(sink.read(0, 1)).rejects.toMatchObject({ code: 'usage', at: { file: 'shown' } });
+    expect([...(await readFile(join(folder, 'a.bin')))]).toEqual([1, 2, 3, 4]);
+  });
+
   it('removes the temporary file and keeps the old one when it is aborted', async () => {
     const path = join(folder, 'a.bin');
     await writeFile(path, 'old');

@@ -71,6 +71,7 @@ it('a folder that is not there is an error that names it', async () => {
 
 it('an editor moves what was set, once, and keeps the values', async () => {
   const store = await parameterFile(folder);
+  let open = false;
   const put: string[] = [];
   const editor = createModelEditor(
     {
@@ -81,18 +82,24 @@ it('an editor moves what was set, once, and keeps the values', async () => {
       assets: new Map(),
     },
     {
-      store: {
-        ...store,
-        put(parameter) {
-          put.push(parameter.name);
-          return store.put(parameter);
-        },
-      },
+      settleIn: () =>
+        open
+          ? {
+              put(parameter) {
+                put.push(parameter.name);
+                return store.put(parameter);
+              },
+            }
+          : undefined,
     },
   );
   const parameter: Parameter = { name: 'a', ...storages.affine };
   editor.setParameter(parameter);
   expect(editor.model.parameters.get('a')).toBe(parameter);
+  // Without a place for it now it stays, and goes out when there is one.
+  await editor.settle();
+  expect(editor.model.parameters.get('a')).toBe(parameter);
+  open = true;
   await editor.settle();
   await editor.settle();
   expect(put).toEqual(['a']);

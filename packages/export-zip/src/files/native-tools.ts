@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { type Crc32, crc32 } from '../checksum/crc32.js';
-import type { ArchiveTools } from '../write-archive.js';
+import type { ArchiveTools } from '../write/archive-options.js';
 
 const deflateRaw = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 

@@ -26,8 +26,8 @@ function sourcesOf({ storage }: Parameter): Readonly<Record<string, ByteSource>>
   }
 }
 
-/** Checks a parameter and gives the bytes of its streams. */
-function checkParameter(parameter: Parameter): number {
+/** Checks a parameter and gives the bytes of its streams. Throws a `TampError` (`data`) when an archive cannot hold it. */
+export function checkParameter(parameter: Parameter): number {
   const { name, shape, storage } = parameter;
   if (name === '' || name.length > maxNameLength) {
     refuse(`the name is not 1 to ${maxNameLength} characters long`, name);

@@ -18,11 +18,18 @@ export interface WrittenEntry {
   readonly storedBytes: number;
 }
 
+/** Where an entry lies. */
+export interface EntryPlace {
+  /** Number of the part. */
+  readonly part: number;
+  readonly entry: ZipEntry;
+}
+
 /** Writes entries into parts one after the other. The first part stays open for the manifest. */
 export interface PartsWriter {
   readonly entries: readonly WrittenEntry[];
-  /** Appends an entry, in a new part when the current one is full. */
-  add(name: string, entry: Omit<CompressedEntry, 'planes'>): Promise<void>;
+  /** Appends an entry, in a new part when the current one is full; gives where it lies. */
+  add(name: string, entry: Omit<CompressedEntry, 'planes'>): Promise<EntryPlace>;
   /** Writes the directories of the later parts and gives what the manifest says about them. */
   closeLaterParts(): Promise<readonly ManifestPart[]>;
   /** Writes the manifest into the first part and finishes all parts, the first one last. Gives the bytes in all. */
@@ -68,7 +75,7 @@ export function createPartsWriter(
     part: OpenPart,
     name: string,
     { contents, method, data }: Omit<CompressedEntry, 'planes'>,
-  ): Promise<void> => {
+  ): Promise<EntryPlace> => {
     const entry: ZipEntry = {
       name,
       method,
@@ -84,6 +91,7 @@ export function createPartsWriter(
     part.offset += header.length + data.length;
     part.directoryBytes += centralHeader(entry).length;
     written.push({ name, part: part.index, bytes: contents.length, storedBytes: data.length });
+    return { part: part.index, entry };
   };
 
   const directoryOf = (part: OpenPart): Uint8Array => {
@@ -125,7 +133,7 @@ export function createPartsWriter(
           remedy: `Raise partBytes from ${partBytes}.`,
         });
       }
-      await addTo(part, name, entry);
+      return addTo(part, name, entry);
     },
     async closeLaterParts() {
       const described: ManifestPart[] = [];

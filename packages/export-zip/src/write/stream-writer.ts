@@ -9,7 +9,7 @@ import {
 } from '../compression/compress.js';
 import type { Stream } from '../layout/encoding.js';
 import type { ManifestEntry } from '../manifest/manifest.js';
-import type { PartsWriter } from './parts-writer.js';
+import type { EntryPlace, PartsWriter } from './parts-writer.js';
 
 /** A run of a parameter's bytes to be written. */
 export interface StreamToWrite {
@@ -26,10 +26,21 @@ export interface StreamToWrite {
 export interface StreamWriter {
   /** Writes a stream, or finds where it is if its source was written before (tied weights). */
   write(stream: StreamToWrite): Promise<Stream>;
+  /** Makes a source stand for a stream that was written, as the one it was written from does. */
+  alias(source: ByteSource, stream: Stream): void;
+  /** Bytes of a stream that are still gathered with others for an entry; undefined once the entry is written. */
+  gathered(stream: Stream): Uint8Array | undefined;
+  /** The entry of that index as it lies in the archive, once it does; it must have been given to be written. */
+  placed(index: number): Promise<PlacedEntry>;
   /** Waits until all that was given so far is in the archive. Rejects with the first error on the way. */
   drain(): Promise<void>;
   /** Writes the shared entries that are still open and gives the table of all entries. */
   finish(): Promise<readonly ManifestEntry[]>;
+}
+
+/** An entry that was written. */
+export interface PlacedEntry extends EntryPlace {
+  readonly described: ManifestEntry;
 }
 
 interface SharedEntry {
@@ -37,6 +48,16 @@ interface SharedEntry {
   readonly width: NumberWidth;
   readonly pieces: Uint8Array[];
   bytes: number;
+}
+
+function joined({ bytes: length, pieces }: SharedEntry): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 /** Reads a range, and checks that the source gave all of it. */
@@ -63,16 +84,17 @@ export function createStreamWriter(
   maxEntryBytes: number,
   onRead: (bytes: number) => void,
 ): StreamWriter {
-  const table: (ManifestEntry | undefined)[] = [];
+  const table: (Promise<PlacedEntry> | undefined)[] = [];
   const shared = new Map<string, SharedEntry>();
-  const known = new Map<ByteSource, Stream>();
+  // A source that nobody else needs any more is not kept for this.
+  const known = new WeakMap<ByteSource, Stream>();
   const chunkLimit = Math.min(maxChunkBytes, maxEntryBytes);
   const sharedLimit = Math.min(sharedEntryBytes, maxEntryBytes);
 
   const reserve = (): number => table.push(undefined) - 1;
 
-  const inFlight: Promise<void>[] = [];
-  let last: Promise<void> = Promise.resolve();
+  const inFlight: Promise<unknown>[] = [];
+  let last: Promise<unknown> = Promise.resolve();
 
   const prepare = async (
     bytes: Uint8Array,
@@ -87,16 +109,24 @@ export function createStreamWriter(
     if (inFlight.length >= entriesInFlight) await inFlight.shift();
     const before = last;
     const prepared = prepare(bytes, width);
-    last = (async () => {
+    const placed = (async (): Promise<PlacedEntry> => {
       const [{ compressed, digest }] = await Promise.all([prepared, before]);
       const { planes, ...entry } = compressed;
       const name = `p/${index}`;
-      await parts.add(name, entry);
-      table[index] = { name, bytes: bytes.length, sha256: digest, ...(planes === 1 ? {} : { planes }) };
+      const place = await parts.add(name, entry);
+      const described = {
+        name,
+        bytes: bytes.length,
+        sha256: digest,
+        ...(planes === 1 ? {} : { planes }),
+      };
+      return { ...place, described };
     })();
     // Whoever waits for it next sees the error.
-    last.catch(() => undefined);
-    inFlight.push(last);
+    placed.catch(() => undefined);
+    table[index] = placed;
+    last = placed;
+    inFlight.push(placed);
   };
 
   const drain = async (): Promise<void> => {
@@ -104,15 +134,7 @@ export function createStreamWriter(
     await last;
   };
 
-  const flush = async (entry: SharedEntry): Promise<void> => {
-    const bytes = new Uint8Array(entry.bytes);
-    let at = 0;
-    for (const piece of entry.pieces) {
-      bytes.set(piece, at);
-      at += piece.length;
-    }
-    await writeEntry(entry.index, bytes, entry.width);
-  };
+  const flush = (entry: SharedEntry): Promise<void> => writeEntry(entry.index, joined(entry), entry.width);
 
   const writeShared = async ({ source, width, group }: StreamToWrite): Promise<Stream> => {
     const bytes = source.byteLength;
@@ -146,8 +168,20 @@ export function createStreamWriter(
     return bytes <= chunk ? { bytes, entry: first } : { bytes, entry: first, chunk };
   };
 
+  const placedAt = (index: number): Promise<PlacedEntry> => {
+    const placed = table[index];
+    if (placed === undefined) throw new TampError(`entry ${index} was not written`, { code: 'internal' });
+    return placed;
+  };
+
   return {
     drain,
+    placed: placedAt,
+    alias: (source, stream) => void known.set(source, stream),
+    gathered({ bytes, entry: index, offset = 0 }) {
+      const entry = [...shared.values()].find((one) => one.index === index);
+      return entry === undefined ? undefined : joined(entry).subarray(offset, offset + bytes);
+    },
     async write(stream) {
       const { source } = stream;
       const before = known.get(source);
@@ -167,10 +201,8 @@ export function createStreamWriter(
       for (const entry of shared.values()) await flush(entry);
       shared.clear();
       await drain();
-      return table.map((entry, index) => {
-        if (entry === undefined) throw new TampError(`entry ${index} was not written`, { code: 'internal' });
-        return entry;
-      });
+      const placed = await Promise.all(Array.from(table.keys(), placedAt));
+      return placed.map(({ described }) => described);
     },
   };
 }

@@ -132,7 +132,9 @@ export function planPhases(
     }
   };
 
-  const waiting = (isLarge ? packed : 0) + (calibration === undefined ? 0 : packed + cost.intermediates);
+  // What a run is taken up from again, and the export that grows.
+  const kept = calibration === undefined ? 0 : packed + cost.intermediates;
+  const waiting = kept + (isLarge ? packed : 0);
   const diskOf = (stage: RunStage): number => {
     switch (stage) {
       case 'evaluate-before':
@@ -143,7 +145,7 @@ export function planPhases(
       case 'evaluate-after':
         return waiting;
       case 'export':
-        return waiting + archive * recipe.export.length;
+        return kept + archive * recipe.export.length;
     }
   };
 

@@ -1,4 +1,11 @@
-import { type Model, type ParameterStore, type PipelineResult, runBasic, runDataFree } from '@tamp/core';
+import {
+  type Model,
+  type ParameterSink,
+  type ParameterStore,
+  type PipelineResult,
+  runBasic,
+  runDataFree,
+} from '@tamp/core';
 import { type CheckpointStore, runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
 import { calibrationBatches } from '../data/calibration-batches.js';
 import { sampleBatches } from '../data/sample-batches.js';
@@ -10,8 +17,10 @@ export interface ModifyOptions {
   readonly signal?: AbortSignal;
   /** Where the run stands is kept here, and taken up from here; the caller closes it. */
   readonly checkpoint?: CheckpointStore;
-  /** Where finished parameters live; the caller closes it. Default: memory. */
+  /** Where rewritten parameters live; the caller closes it. Default: memory. */
   readonly store?: ParameterStore;
+  /** Takes parameters that are done; default `store`. */
+  readonly finished?: ParameterSink;
   /** Layers done, of how many, and what is being worked on. */
   readonly progress: (done: number, total: number, detail?: string) => void;
 }
@@ -36,7 +45,7 @@ export async function modifyModel(
   prepared: PreparedRecipe,
   model: Model,
   host: RecipeHost,
-  { signal, progress, checkpoint, store }: ModifyOptions,
+  { signal, progress, checkpoint, store, finished }: ModifyOptions,
 ): Promise<PipelineResult> {
   const { calibration, calibrationData, recipe } = prepared;
   const modifiers = prepared.modifiers.filter(({ modifier }) => modifier.needs !== 'training');
@@ -46,6 +55,7 @@ export async function modifyModel(
   const common = {
     ...(signal === undefined ? {} : { signal }),
     ...(store === undefined ? {} : { store }),
+    ...(finished === undefined ? {} : { finished }),
     onLayer: ({ layer }: { readonly layer: string }) => progress(++done, Math.max(done, total), layer),
   };
   if (calibration === undefined && calibrationData !== undefined) {

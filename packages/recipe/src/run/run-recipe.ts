@@ -1,9 +1,9 @@
 import type { Model, ParameterStore, PipelineResult } from '@tamp/core';
 import type { CheckpointStore } from '@tamp/sequential-pipeline';
 import { measurePerplexity } from '../evaluation/perplexity.js';
-import type { RecipeHost, StagedExport } from '../host.js';
+import type { GrowingExport, RecipeHost, StagedExport } from '../host.js';
 import { largeModelBytes } from '../prepare/plan-phases.js';
-import { modelBytes } from '../prepare/plan-recipe.js';
+import { modelBytes, planRecipe } from '../prepare/plan-recipe.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 import type { Gates } from '../schema/recipe-schema.js';
 import { modifyModel } from './modify-model.js';
@@ -125,40 +125,59 @@ export async function runRecipe(
         progress,
         ...(checkpoint === undefined ? {} : { checkpoint }),
         ...(store === undefined ? {} : { store }),
+        ...(growing === undefined ? {} : { finished: growing }),
       }),
     );
   };
 
   const checkpoint = await openCheckpoint(prepared, host, resume);
   let store: ParameterStore | undefined;
+  let growing: GrowingExport | undefined;
   try {
-    if (modelBytes(model) >= largeModelBytes) store = await host.openParameterStore?.();
+    if (modelBytes(model) >= largeModelBytes && modifiesAfterTraining(prepared)) {
+      const [first] = recipe.export;
+      if (first !== undefined) growing = await host.beginExport?.(first, planRecipe(prepared).sizes.after);
+      // Between two modifiers; after the last one parameters go to the export at once.
+      if (growing === undefined || recipe.modifiers.length > 1) store = await host.openParameterStore?.();
+    }
     const before = await evaluate('evaluate-before', model);
     const trained = await train();
     const { model: modified, layers } = await modify(trained?.model ?? model);
     const after = await evaluate('evaluate-after', modified);
 
     const missedGates = [...missedQuality(recipe.gates, before, after)];
-    const staged: StagedExport[] = [];
+    const staged = new Map<number, StagedExport>();
     let artifacts: StagedExport['artifacts'] = [];
     if (recipe.export.length > 0 && (missedGates.length === 0 || keepOnMissedGate)) {
+      const inOrder = (): readonly StagedExport[] =>
+        recipe.export.flatMap((_, index) => staged.get(index) ?? []);
       try {
         await stage('export', async (onProgress) => {
-          for (const target of recipe.export) {
-            const written = await host.stageExport(modified, target, { ...signal, onProgress });
-            staged.push(written);
-            missedGates.push(...missedSize(recipe.gates, target.to, written));
+          // The first one comes last: the others read from it what is in it already.
+          for (const [index, target] of [...recipe.export.entries()].reverse()) {
+            const options = { ...signal, onProgress };
+            if (index > 0 || growing === undefined) {
+              staged.set(index, await host.stageExport(modified, target, options));
+              continue;
+            }
+            const grown = growing;
+            growing = undefined;
+            staged.set(index, await grown.stage(modified, options));
+          }
+          for (const [index, { to }] of recipe.export.entries()) {
+            const written = staged.get(index);
+            if (written !== undefined) missedGates.push(...missedSize(recipe.gates, to, written));
           }
         });
         options.signal?.throwIfAborted();
         if (missedGates.length === 0 || keepOnMissedGate) {
-          for (const written of staged) await written.commit();
-          artifacts = staged.flatMap((written) => written.artifacts);
+          for (const written of inOrder()) await written.commit();
+          artifacts = inOrder().flatMap((written) => written.artifacts);
         } else {
-          for (const written of staged) await written.discard();
+          for (const written of inOrder()) await written.discard();
         }
       } catch (error) {
-        for (const written of staged) await written.discard();
+        for (const written of inOrder()) await written.discard();
         throw error;
       }
     }
@@ -178,6 +197,7 @@ export async function runRecipe(
       missedGates,
     };
   } finally {
+    await growing?.discard();
     await store?.close();
     await checkpoint?.close();
   }

@@ -3,10 +3,13 @@ import { createGraphBuilder, denseStorage, type Model } from '@tamp/core';
 /** Tokens that the test's tokenizer knows. */
 export const vocabulary = 16;
 /** Width of the test's model. */
-export const width = 12;
+const tinyWidth = 12;
 
-/** A causal language model of an embedding and two linear layers; `scale` multiplies every weight. */
-export function tinyModel(scale = 0.3): Model {
+/** Width at which one layer alone has 64 MiB: what is a large model. */
+export const largeWidth = 4096;
+
+/** A causal language model of an embedding and two linear layers. */
+export function tinyModel(width: number = tinyWidth): Model {
   const builder = createGraphBuilder();
   const ids = builder.input('input_ids', { dtype: 'int32', shape: [null, null] });
   const table = builder.parameter('embed.weight', [vocabulary, width]);
@@ -25,7 +28,7 @@ export function tinyModel(scale = 0.3): Model {
       const shape = node.type.shape.map((size) => size ?? 0);
       const values = Float32Array.from(
         { length: shape[0] * shape[1] },
-        (_, i) => scale * Math.sin(i * 1.7 + shape[0]),
+        (_, i) => 0.3 * Math.sin(i * 1.7 + shape[0]),
       );
       return [[node.parameter, { name: node.parameter, shape, storage: denseStorage(values) }] as const];
     }),
@@ -42,8 +45,8 @@ export function tinyModel(scale = 0.3): Model {
 /** A model that text cannot flow through. */
 export function imageModel(): Model {
   const builder = createGraphBuilder();
-  const image = builder.input('image', { dtype: 'float32', shape: [null, width] });
-  const weight = builder.parameter('dense.weight', [4, width]);
+  const image = builder.input('image', { dtype: 'float32', shape: [null, tinyWidth] });
+  const weight = builder.parameter('dense.weight', [4, tinyWidth]);
   builder.output(
     'scores',
     builder.scope('dense', 'Linear', () => builder.apply('linear', [image, weight])),
@@ -53,7 +56,11 @@ export function imageModel(): Model {
     parameters: new Map([
       [
         'dense.weight',
-        { name: 'dense.weight', shape: [4, width], storage: denseStorage(new Float32Array(4 * width)) },
+        {
+          name: 'dense.weight',
+          shape: [4, tinyWidth],
+          storage: denseStorage(new Float32Array(4 * tinyWidth)),
+        },
       ],
     ]),
     architecture: 'ImageForTests',

@@ -19,7 +19,7 @@ import type { Checkpoint, CheckpointStore, SavedValue } from './checkpoint.js';
 import { openParameter, type StoredParameter, storeParameter } from './stored-parameter.js';
 import type { StoredRange } from './stored-range.js';
 
-const version = 1;
+const version = 2;
 const stateFile = 'state.json';
 
 interface StoredFile {
@@ -33,6 +33,7 @@ interface StoredState {
   readonly next: number;
   readonly graph: unknown;
   readonly parameters: readonly StoredParameter[];
+  readonly finished: readonly string[];
   readonly removed: readonly string[];
   readonly values: readonly (Omit<SavedValue, 'read'> & {
     readonly range: StoredRange;
@@ -135,6 +136,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
           next: state.next,
           graph: graphFromJson(state.graph),
           parameters,
+          finished: state.finished,
           removed: state.removed,
           values: state.values.map(({ range, ...value }) => ({ ...value, read: () => readAll(open(range)) })),
           layers: state.layers,
@@ -173,6 +175,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
         next: checkpoint.next,
         graph: JSON.parse(graphToJson(checkpoint.graph)),
         parameters,
+        finished: checkpoint.finished,
         removed: checkpoint.removed,
         values: savedValues,
         layers: checkpoint.layers,

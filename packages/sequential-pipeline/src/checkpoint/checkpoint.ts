@@ -17,6 +17,8 @@ export interface Checkpoint {
   readonly graph: Graph;
   /** Parameters that are not the original model's. */
   readonly parameters: readonly Parameter[];
+  /** Names of the parameters that were finished, in their order; one that was rewritten later comes as often. */
+  readonly finished: readonly string[];
   /** Names of the original model's parameters that are gone. */
   readonly removed: readonly string[];
   readonly values: readonly SavedValue[];

@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { IntermediateCache } from '../cache/intermediate-cache.js';
 import { typedValues } from '../cache/typed-values.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { FinishedParameters } from './finished-parameters.js';
 
 /** A region that holds nothing. */
 const nowhere: Region = { name: 'nowhere', nodes: new Set() };
@@ -46,13 +47,32 @@ export async function restoreValues({ values }: Checkpoint, cache: IntermediateC
   }
 }
 
+/** A checkpoint's model with its finished parameters put where they go, in the order of the first time. */
+export async function finishAgain(
+  model: Model,
+  { finished }: Checkpoint,
+  sink: FinishedParameters,
+): Promise<Model> {
+  const moved = new Map(model.parameters);
+  for (const name of finished) {
+    const parameter = model.parameters.get(name);
+    if (parameter !== undefined) moved.set(name, await sink.putSaved(parameter));
+  }
+  return { ...model, parameters: moved };
+}
+
 /** What a run has changed so far. */
-export function changesOf(original: Model, now: Model): Pick<Checkpoint, 'graph' | 'parameters' | 'removed'> {
+export function changesOf(
+  original: Model,
+  now: Model,
+  sink: FinishedParameters,
+): Pick<Checkpoint, 'graph' | 'parameters' | 'finished' | 'removed'> {
   return {
     graph: now.graph,
-    parameters: [...now.parameters.values()].filter(
-      (parameter) => original.parameters.get(parameter.name) !== parameter,
-    ),
+    parameters: [...now.parameters.values()]
+      .filter((parameter) => original.parameters.get(parameter.name) !== parameter)
+      .map((parameter) => sink.asSaved(parameter)),
+    finished: [...sink.names],
     removed: [...original.parameters.keys()].filter((name) => !now.parameters.has(name)),
   };
 }

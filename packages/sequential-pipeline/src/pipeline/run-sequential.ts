@@ -18,7 +18,8 @@ import { partitionGraph } from '../partition/partition-graph.js';
 import type { Subgraph } from '../partition/subgraph.js';
 import { chooseTargets } from '../targets/choose-targets.js';
 import { type BatchShapes, checkBatch } from './check-batch.js';
-import { changesOf, checkProgress, chooseAgain, modelOf, restoreValues } from './resume-run.js';
+import { finishedParameters } from './finished-parameters.js';
+import { changesOf, checkProgress, chooseAgain, finishAgain, modelOf, restoreValues } from './resume-run.js';
 import { runSubgraph } from './run-subgraph.js';
 import type { SequentialOptions, SequentialProgress } from './sequential-options.js';
 
@@ -110,9 +111,13 @@ export async function runSequential(
   }
   const layers: LayerReport[] = [...(saved?.layers ?? [])];
   for (const entry of layers) options.onLayer?.(entry);
-  const editor: ModelEditor = createModelEditor(saved === undefined ? model : modelOf(model, saved), {
+  const sink = finishedParameters(options.finished ?? options.store);
+  let isDone = false;
+  const start = saved === undefined ? model : await finishAgain(modelOf(model, saved), saved, sink);
+  const editor: ModelEditor = createModelEditor(start, {
     signal,
-    ...(options.store === undefined ? {} : { store: options.store }),
+    // Between two modifiers of a subgraph nothing is finished.
+    settleIn: () => (isDone ? sink : undefined),
     onReport(entry) {
       layers.push(entry);
       options.onLayer?.(entry);
@@ -181,10 +186,12 @@ export async function runSequential(
     else if (calibrates) await cacheInputs(model.graph, data, subgraphs, cache, signal);
     for (let index = saved?.next ?? 0; index < subgraphs.length; index++) {
       await work(index);
+      isDone = true;
       await editor.settle();
+      isDone = false;
       await checkpoint?.save({
         next: index + 1,
-        ...changesOf(model, editor.model),
+        ...changesOf(model, editor.model, sink),
         values: cache.entries(),
         layers,
       });

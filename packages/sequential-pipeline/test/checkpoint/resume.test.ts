@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -7,6 +7,8 @@ import {
   type Model,
   type Modifier,
   type NamedModifier,
+  type Parameter,
+  type ParameterSink,
   quantizeWeight,
   Random,
   readParameter,
@@ -146,6 +148,41 @@ describe('a run that goes on where another stopped', () => {
       ...[2, 3, 4, 5, 6].map((next) => `weights-${next}.bin`),
     ]);
   });
+});
+
+test('finished parameters go out in the same order again, before those of the next parts', async () => {
+  const taking = (): { readonly names: string[]; readonly finished: ParameterSink } => {
+    const names: string[] = [];
+    const put = async (parameter: Parameter): Promise<Parameter> => {
+      names.push(parameter.name);
+      return { ...parameter };
+    };
+    return { names, finished: { put } };
+  };
+  const all = taking();
+  const undisturbed = await run({ finished: all.finished });
+  // Five blocks of two layers, and the head.
+  expect(new Set(all.names).size).toBe(11);
+  const store = checkpointFolder(join(folder, 'order'));
+  await interrupted(30, store);
+  await store.close();
+  const sizes = await Promise.all(
+    (await readdir(join(folder, 'order'))).map(async (name) => [
+      name,
+      (await stat(join(folder, 'order', name))).ino,
+    ]),
+  );
+  const again = checkpointFolder(join(folder, 'order'));
+  const rest = taking();
+  expect(await run({ checkpoint: again, finished: rest.finished })).toEqual(undisturbed);
+  expect(rest.names).toEqual(all.names);
+  // What was saved before is not written again, though it has moved.
+  const weights = sizes.filter(([name]) => String(name).startsWith('weights'));
+  expect(weights.length).toBeGreaterThan(0);
+  for (const [name, inode] of weights) {
+    expect((await stat(join(folder, 'order', String(name)))).ino).toBe(inode);
+  }
+  await again.clear();
 });
 
 test('a damaged checkpoint is refused, whichever byte is wrong', async () => {
