@@ -1,5 +1,6 @@
 import { TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { appendRowsKernel } from './kernels/append-rows.js';
 import { attentionKernel } from './kernels/attention.js';
 import { dequantizeWeightKernel, gatherRowsKernel } from './kernels/dequantize-rows.js';
 import { groupwiseLinearKernel } from './kernels/groupwise-linear.js';
@@ -54,6 +55,7 @@ export function registerWebGpuKernels(options: WebGpuKernelOptions = {}): WebGpu
     swiGluKernel(),
     rotaryEmbeddingKernel(),
     attentionKernel(),
+    appendRowsKernel(),
   ];
   for (const config of kernels) {
     if (tf.getKernel(config.kernelName, backendName) !== undefined) {

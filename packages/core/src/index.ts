@@ -57,8 +57,9 @@ export { graphFromJson, graphToJson } from './graph/json.js';
 export { lintGraph } from './graph/lint.js';
 export { replaceOperators } from './graph/rewrite.js';
 export { matchOperators, matchScopes, type TargetSelection } from './graph/targets.js';
-export { activationBlockSize, type PackedKernelName } from './kernels/contract.js';
 // Kernel contracts
+export { appendRows, roomForRows } from './kernels/append-rows.js';
+export { activationBlockSize, type PackedKernelName } from './kernels/contract.js';
 export { dequantizeWeightTensor } from './kernels/dequantize-weight.js';
 export type { FusedKernelName } from './kernels/fused.js';
 export { gatherRows } from './kernels/gather-rows.js';

@@ -1,7 +1,8 @@
 import { EDGE_BYTES, multiplyPanels } from '../gemm/driver-f32';
-import { axpyColumns, dotRows } from '../gemm/few-rows-f32';
+import { axpyColumns } from '../gemm/few-rows-f32';
 import { packColumns, packRows } from '../gemm/pack-f32';
 import { PANEL } from '../gemm/tile-f32';
+import { keyScores } from './key-scores';
 import { expSum, largest, scaleRow } from './softmax';
 
 /** The argument block of {@link attention}. */
@@ -24,7 +25,7 @@ export class Attention {
   queryBlocks: i32;
 }
 
-/** Up to this many queries, keys and values are read where they lie. */
+/** Up to this many queries, keys and values are read where they lie; the bits are those of the other way. */
 const FEW: i32 = 3;
 
 /**
@@ -57,10 +58,9 @@ export function attention(args: usize, begin: i32, end: i32, scratch: usize): vo
       k = t.k + source,
       v = t.v + source,
       lds = <usize>keys << 2,
-      // By the whole call, not by this block: the order of a sum must not depend on how the work is split.
       few = t.queries <= FEW;
     if (few) {
-      for (let r = 0; r < rows; r++) dotRows(q + <usize>r * ldq, k, ldk, size, keys, scores + <usize>r * lds);
+      for (let r = 0; r < rows; r++) keyScores(q + <usize>r * ldq, k, ldk, size, keys, scores + <usize>r * lds);
     } else {
       for (let n = 0; n < keys; n += PANEL)
         packRows(k + <usize>n * ldk, ldk, min(PANEL, keys - n), size, packedKeys + <usize>(n / PANEL) * keyPanelBytes);

@@ -16,6 +16,8 @@ export class HeapTensorData {
   #array: backend_util.BackendValues | undefined;
   #pointer: number | undefined;
   #length = 0;
+  /** Values that fit into the block. */
+  #capacity = 0;
 
   constructor(heap: Heap, dtype: DataType, refCount: number, values?: backend_util.BackendValues) {
     this.#heap = heap;
@@ -24,12 +26,23 @@ export class HeapTensorData {
     if (values !== undefined) this.values = values;
   }
 
-  /** Data in a new block of the heap, not yet written. */
-  static inHeap(heap: Heap, dtype: HeapDataType, length: number): HeapTensorData {
+  /** Data in a new block of the heap, not yet written, with room for `capacity` values. */
+  static inHeap(heap: Heap, dtype: HeapDataType, length: number, capacity: number = length): HeapTensorData {
     const data = new HeapTensorData(heap, dtype, 1);
-    data.#pointer = heap.allocate(length * 4);
+    data.#pointer = heap.allocate(capacity * 4);
     data.#length = length;
+    data.#capacity = capacity;
     return data;
+  }
+
+  /**
+   * Takes the room behind the first `from` values for the values up to `to`. Refuses, with false, when something is
+   * there already or the room does not reach so far.
+   */
+  extend(from: number, to: number): boolean {
+    if (this.#pointer === undefined || from !== this.#length || to > this.#capacity) return false;
+    this.#length = to;
+    return true;
   }
 
   get values(): backend_util.BackendValues | undefined {
@@ -63,6 +76,7 @@ export class HeapTensorData {
     (dtype === 'int32' ? this.#heap.i32 : this.#heap.f32).set(array, pointer / 4);
     this.#pointer = pointer;
     this.#length = array.length;
+    this.#capacity = array.length;
     this.#array = undefined;
     return pointer;
   }

@@ -37,12 +37,26 @@ export class TampCpuBackend extends MathBackendCPU {
     return copy;
   }
 
-  /** A new tensor in the heap, its values not yet written. */
-  output(shape: readonly number[], dtype: HeapDataType): HeapOutput {
-    const data = HeapTensorData.inHeap(this.runtime.heap, dtype, tf.util.sizeFromShape([...shape]));
+  /** A new tensor in the heap, its values not yet written; `capacity` leaves room for {@link extended}. */
+  output(shape: readonly number[], dtype: HeapDataType, capacity?: number): HeapOutput {
+    const length = tf.util.sizeFromShape([...shape]);
+    const data = HeapTensorData.inHeap(this.runtime.heap, dtype, length, capacity);
     const dataId = {};
     this.data.set(dataId, data);
     return { info: { dataId, shape: [...shape], dtype }, pointer: data.pointer(dtype) ?? 0 };
+  }
+
+  /**
+   * A tensor in the memory of another, whose values are its first ones; those behind them are not yet written. Undefined
+   * where that memory has no room or something else lies there.
+   */
+  extended(info: tf.TensorInfo, shape: readonly number[]): HeapOutput | undefined {
+    const data = this.#data(info.dataId);
+    const dtype = data.dtype === 'int32' ? 'int32' : 'float32';
+    const length = tf.util.sizeFromShape(info.shape);
+    if (!data.extend(length, tf.util.sizeFromShape([...shape]))) return undefined;
+    this.incRef(info.dataId);
+    return { info: { dataId: info.dataId, shape: [...shape], dtype }, pointer: data.pointer(dtype) ?? 0 };
   }
 
   /** Whether the data of a tensor has the type that the tensor says (tfjs may cast without converting). */

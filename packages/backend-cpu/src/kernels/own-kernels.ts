@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { appendRowsKernel } from './append-rows.js';
 import { dequantizeWeightKernel, gatherRowsKernel } from './dequantize-rows.js';
 import { attentionKernel, rmsNormKernel, rotaryKernel, swiGluKernel } from './fused.js';
 import { groupwiseLinearKernel } from './groupwise-linear.js';
@@ -22,6 +23,7 @@ export function ownKernels(backendName: string): tf.KernelConfig[] {
     swiGluKernel(backendName),
     rotaryKernel(backendName),
     attentionKernel(backendName),
+    appendRowsKernel(backendName),
     softmaxKernel(backendName),
     ...elementwiseKernels(backendName),
     ...conv2dKernels(backendName),

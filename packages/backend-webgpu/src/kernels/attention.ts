@@ -56,8 +56,8 @@ const placement = (tall: number): string => `
   let lane = i32(localIndex);`;
 
 /**
- * The scores of a few queries at a time stay in the workgroup. Every sum has the order of the CPU kernel for more than
- * three queries, so both give the same bits.
+ * The scores of a few queries at a time stay in the workgroup. Every sum has the order of the CPU kernel, so both give
+ * the same bits.
  */
 function heldScoresPass(call: KernelCall, tall: number): ComputePass {
   const [batch, queries] = call.input('q').shape;

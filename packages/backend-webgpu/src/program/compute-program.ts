@@ -27,6 +27,8 @@ export interface ComputePass {
   readonly inputs: readonly ProgramInput[];
   readonly uniforms: readonly ProgramUniform[];
   readonly output: { readonly shape: readonly number[]; readonly dtype: 'float32' | 'int32' };
+  /** A tensor that the pass writes into, in place of a new one; of the output's shape, and none of the inputs. */
+  readonly into?: tf.TensorInfo;
   readonly workgroupSize: number;
   readonly workgroups: number;
   /**
@@ -43,9 +45,13 @@ export interface ProgramRunner {
     inputs: tf.TensorInfo[],
     dtype: tf.DataType,
     uniforms?: { type: string; data: number[] }[],
+    output?: tf.TensorInfo,
   ): tf.TensorInfo;
+  makeTensorInfo(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   disposeData(dataId: tf.TensorInfo['dataId']): boolean;
   incRef(dataId: tf.TensorInfo['dataId']): void;
+  /** What the backend knows of a tensor's data; `values` is a copy that was read. */
+  readonly tensorMap: { get(dataId: tf.TensorInfo['dataId']): { readonly values?: unknown } };
 }
 
 /**
@@ -80,5 +86,6 @@ export function runPass(backend: ProgramRunner, pass: ComputePass): tf.TensorInf
     pass.inputs.map(({ tensor }) => tensor),
     pass.output.dtype,
     pass.uniforms.map(({ type, value }) => ({ type, data: [value] })),
+    pass.into,
   );
 }

@@ -56,7 +56,7 @@ const swiGlu: Check = {
 };
 
 const rotaryEmbedding: Check = {
-  name: 'rotary embedding, from the start and from a position that is fed',
+  name: 'rotary embedding, from the start and behind other positions',
   async run(backend) {
     const random = randomSource(33);
     for (const headSize of [2, 6, 32, 128]) {
@@ -64,15 +64,25 @@ const rotaryEmbedding: Check = {
       const frequencies = Array.from({ length: headSize / 2 }, (_, i) => 10000 ** ((-2 * i) / headSize));
       const x = uniformValues(random, batch * sequence * heads * headSize);
       for (const start of [undefined, 7]) {
+        const attributes = { frequencies, attentionScale: 1.1 };
+        const tables = (length: number): tf.Tensor[] =>
+          ['cos', 'sin'].map((part) =>
+            operators
+              .get('rotary_table')
+              .run([tf.zeros([batch, sequence], 'int32'), tf.zeros([batch, length, 1])], {
+                ...attributes,
+                part,
+              }),
+          );
         const run = (): tf.Tensor =>
           operators
             .get('rotary_embedding')
             .run(
               [
                 tf.tensor3d(x, [batch, sequence, heads * headSize]),
-                ...(start === undefined ? [] : [tf.scalar(start, 'int32')]),
+                ...(start === undefined ? [] : tables(start)),
               ],
-              { frequencies, attentionScale: 1.1 },
+              attributes,
             );
         // Two products and a sum.
         await compare(backend, run, 3 * 2 ** -24, `head size ${headSize}, start ${start}`);
@@ -127,5 +137,33 @@ const attention: Check = {
   },
 };
 
+const appendedRows: Check = {
+  name: 'rows appended to rows, step by step, in memory that grows and is shared',
+  async run(backend) {
+    const random = randomSource(35);
+    for (const batch of [1, 2]) {
+      const width = 5;
+      const pieces = [3, 1, 1, 70, 1, 200].map((length) => ({
+        length,
+        values: uniformValues(random, batch * length * width),
+      }));
+      const grow = (past: tf.Tensor, { length, values }: (typeof pieces)[number]): tf.Tensor =>
+        operators.get('append_rows').run([past, tf.tensor3d(values, [batch, length, width])], {});
+      // A slice, because the memory may hold more than the tensor. No arithmetic: the same bits.
+      const whole = (x: tf.Tensor): tf.Tensor => tf.slice(x, [0, 0, 0], x.shape as [number, number, number]);
+      const all = (): tf.Tensor => whole(pieces.reduce(grow, tf.zeros([batch, 0, width])));
+      await compare(backend, all, 0, `batch ${batch}`);
+      // Two continuations of one beginning must not write over each other, nor over the beginning.
+      const forked = (): tf.Tensor => {
+        const start = grow(grow(tf.zeros([batch, 0, width]), pieces[0]), pieces[1]);
+        const one = grow(start, pieces[2]);
+        const other = grow(start, pieces[3]);
+        return tf.concat([one, other, start].map(whole) as tf.Tensor3D[], 1);
+      };
+      await compare(backend, forked, 0, `forked, batch ${batch}`);
+    }
+  },
+};
+
 /** Checks of the fused float kernels, for any backend. */
-export const fusedChecks: readonly Check[] = [rmsNorm, swiGlu, rotaryEmbedding, attention];
+export const fusedChecks: readonly Check[] = [rmsNorm, swiGlu, rotaryEmbedding, attention, appendedRows];

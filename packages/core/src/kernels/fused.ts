@@ -9,9 +9,17 @@ import type { KernelAttributes } from './contract.js';
  *   headSize; result as x, each head (a, b) in halves becoming (a·cos − b·sin, b·cos + a·sin).
  * - `TampAttention`: q [batch, queries, heads · headSize], k and v [batch, keys, keyValueHeads · headSize];
  *   attributes heads, keyValueHeads, headSize, scale; causal, the queries being the last positions; result as q.
+ * - `TampAppendRows`: past [batch, length, width], rows [batch, added, width]; result [batch, length + added, width],
+ *   which may share past's memory: past's rows stay as they are, and appending to the same past twice gives two results
+ *   that do not disturb each other.
  * The reference of each is the composition in its operator's file.
  */
-export type FusedKernelName = 'TampRmsNorm' | 'TampSwiGlu' | 'TampRotaryEmbedding' | 'TampAttention';
+export type FusedKernelName =
+  | 'TampRmsNorm'
+  | 'TampSwiGlu'
+  | 'TampRotaryEmbedding'
+  | 'TampAttention'
+  | 'TampAppendRows';
 
 /**
  * The result of the current backend's fused kernel, or undefined when it has none or a gradient is being recorded

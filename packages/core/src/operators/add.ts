@@ -6,6 +6,7 @@ import { asTensor, type Operator } from './operator.js';
 export const add: Operator = {
   name: 'add',
   arity: [2, 2],
+  positionwise: true,
   infer: (inputs, _attributes, layer) => broadcastType('add', inputs, layer),
   run: ([a, b]) => tf.add(asTensor(a), asTensor(b)),
 };

@@ -6,6 +6,7 @@ import { asTensor, type Operator, rejectInputs } from './operator.js';
 export const dequantize: Operator = {
   name: 'dequantize',
   arity: [1, 1],
+  positionwise: true,
   infer([x], attributes, layer) {
     levelParams(attributes, 'dequantize', layer);
     if (x.dtype !== 'int32') rejectInputs('dequantize', layer, 'the input must be levels (int32)');

@@ -6,6 +6,7 @@ import { asTensor, isTensor, type Operator, rejectInputs } from './operator.js';
 export const embedding: Operator = {
   name: 'embedding',
   arity: [2, 2],
+  positionwise: true,
   quantizedInputs: { 1: 'rows' },
   infer([ids, table], _attributes, layer) {
     if (ids.dtype !== 'int32') rejectInputs('embedding', layer, 'the ids must be int32');

@@ -11,6 +11,7 @@ import { asTensor, isTensor, type Operator } from './operator.js';
 export const int8Linear: Operator = {
   name: 'int8_linear',
   arity: [2, 3],
+  positionwise: true,
   quantizedInputs: { 1: 'int8' },
   infer(inputs, attributes, layer) {
     int8Activation(attributes.activation, layer);

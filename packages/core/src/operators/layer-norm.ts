@@ -9,6 +9,7 @@ import { asTensor, type Operator, rejectInputs } from './operator.js';
 export const layerNorm: Operator = {
   name: 'layer_norm',
   arity: [2, 3],
+  positionwise: true,
   infer([x, weight, bias], attributes, layer) {
     numberAttribute(attributes, 'epsilon', 'layer_norm', layer);
     const width = x.shape.at(-1);

@@ -10,6 +10,7 @@ import { asTensor, isTensor, type Operator } from './operator.js';
 export const linear: Operator = {
   name: 'linear',
   arity: [2, 3],
+  positionwise: true,
   quantizedInputs: { 1: 'groupwise' },
   infer: (inputs, _attributes, layer) => linearType('linear', inputs, layer),
   run([input, weight, biasOperand], attributes) {

@@ -6,6 +6,7 @@ import { asTensor, type Operator } from './operator.js';
 export const mul: Operator = {
   name: 'mul',
   arity: [2, 2],
+  positionwise: true,
   infer: (inputs, _attributes, layer) => broadcastType('mul', inputs, layer),
   run: ([a, b]) => tf.mul(asTensor(a), asTensor(b)),
 };

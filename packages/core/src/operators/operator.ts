@@ -16,6 +16,11 @@ export interface Operator {
    * quantized parameter is dequantized for the duration of the call.
    */
   readonly quantizedInputs?: Readonly<Record<number, WeightLayout>>;
+  /**
+   * Whether each position of [batch, sequence, …] values comes from the same position of the inputs alone, so that a
+   * decoder may compute new positions by themselves. Default: it does not.
+   */
+  readonly positionwise?: true;
   /** Checks the inputs' types and the attributes and gives the result's type. `layer` is for errors. */
   infer(inputs: readonly ValueType[], attributes: Attributes, layer: string): ValueType;
   /** Computes with tfjs, synchronously; temporary tensors are the caller's to tidy. */

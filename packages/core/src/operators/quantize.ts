@@ -9,6 +9,7 @@ import { asTensor, type Operator, rejectInputs } from './operator.js';
 export const quantize: Operator = {
   name: 'quantize',
   arity: [1, 1],
+  positionwise: true,
   infer([x], attributes, layer) {
     levelParams(attributes, 'quantize', layer);
     if (x.dtype !== 'float32') rejectInputs('quantize', layer, 'the input must be float32');

@@ -23,6 +23,7 @@ function operandParams(attributes: Attributes, layer: string): readonly [LevelPa
 export const quantizedAdd: Operator = {
   name: 'quantized_add',
   arity: [2, 2],
+  positionwise: true,
   infer(inputs, attributes, layer) {
     operandParams(attributes, layer);
     levelParams(attributes, 'quantized_add', layer);

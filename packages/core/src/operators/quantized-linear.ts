@@ -13,6 +13,7 @@ import { checkRequantized, quantizedWeight } from './quantized-weight.js';
 export const quantizedLinear: Operator = {
   name: 'quantized_linear',
   arity: [4, 4],
+  positionwise: true,
   quantizedInputs: { 1: 'int8' },
   infer(inputs, attributes, layer) {
     zeroPointAttribute(attributes, 'inputZeroPoint', 'quantized_linear', layer);

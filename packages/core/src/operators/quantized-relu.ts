@@ -6,6 +6,7 @@ import { asTensor, type Operator, rejectInputs } from './operator.js';
 export const quantizedRelu: Operator = {
   name: 'quantized_relu',
   arity: [1, 1],
+  positionwise: true,
   infer([x], attributes, layer) {
     zeroPointAttribute(attributes, 'zeroPoint', 'quantized_relu', layer);
     if (x.dtype !== 'int32') rejectInputs('quantized_relu', layer, 'the input must be levels (int32)');

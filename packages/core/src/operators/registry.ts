@@ -1,12 +1,14 @@
 import { TampError } from '../errors/tamp-error.js';
 import type { Attributes, ValueType } from '../graph/graph.js';
 import { add } from './add.js';
+import { appendRows } from './append-rows.js';
 import { attention } from './attention.js';
 import { conv2d } from './conv2d.js';
 import { dequantize } from './dequantize.js';
 import { embedding } from './embedding.js';
 import { flatten } from './flatten.js';
 import { int8Linear } from './int8-linear.js';
+import { lastPosition } from './last-position.js';
 import { layerNorm } from './layer-norm.js';
 import { linear } from './linear.js';
 import { maxPool2d } from './max-pool2d.js';
@@ -20,6 +22,7 @@ import { quantizedRelu } from './quantized-relu.js';
 import { relu } from './relu.js';
 import { rmsNorm } from './rms-norm.js';
 import { rotaryEmbedding } from './rotary-embedding.js';
+import { rotaryTable } from './rotary-table.js';
 import { swiglu } from './swiglu.js';
 
 /** The operators a graph may use. */
@@ -69,12 +72,14 @@ export function createOperatorRegistry(initial: readonly Operator[]): OperatorRe
 /** The operators that tamp ships, and those registered since. */
 export const operators: OperatorRegistry = createOperatorRegistry([
   add,
+  appendRows,
   attention,
   conv2d,
   dequantize,
   embedding,
   flatten,
   int8Linear,
+  lastPosition,
   layerNorm,
   linear,
   maxPool2d,
@@ -87,5 +92,6 @@ export const operators: OperatorRegistry = createOperatorRegistry([
   relu,
   rmsNorm,
   rotaryEmbedding,
+  rotaryTable,
   swiglu,
 ]);

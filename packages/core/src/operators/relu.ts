@@ -5,6 +5,7 @@ import { asTensor, type Operator } from './operator.js';
 export const relu: Operator = {
   name: 'relu',
   arity: [1, 1],
+  positionwise: true,
   infer: ([x]) => x,
   run: ([x]) => tf.relu(asTensor(x)),
 };

@@ -10,6 +10,7 @@ import { asTensor, type Operator, rejectInputs } from './operator.js';
 export const rmsNorm: Operator = {
   name: 'rms_norm',
   arity: [2, 2],
+  positionwise: true,
   infer([x, weight], attributes, layer) {
     numberAttribute(attributes, 'epsilon', 'rms_norm', layer);
     const width = x.shape.at(-1);

@@ -7,6 +7,7 @@ import { asTensor, type Operator } from './operator.js';
 export const swiglu: Operator = {
   name: 'swiglu',
   arity: [2, 2],
+  positionwise: true,
   infer: (inputs, _attributes, layer) => broadcastType('swiglu', inputs, layer),
   run([gateOperand, upOperand]) {
     const gate = asTensor(gateOperand);

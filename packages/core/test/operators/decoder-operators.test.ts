@@ -78,13 +78,39 @@ describe('rotary_embedding', () => {
     },
   );
 
-  it('starts at the position it is given, and does not confuse tables of different starts', () => {
+  it('starts behind the positions that its tables were made for, and does not confuse different starts', () => {
     const x = values(4, 4 * size);
-    const attributes = { frequencies, attentionScale: 1 };
+    const attributes = { frequencies, attentionScale: 1.5 };
     for (const start of [0, 7, 0]) {
-      const inputs = [tf.tensor(x, [1, 4, size]), tf.scalar(start, 'int32')];
-      expectClose(runOperator('rotary_embedding', inputs, attributes), rotate(x, 4, size, start, 1), 1e-6);
+      const table = (part: string): tf.Tensor =>
+        tf.tensor(
+          runOperator('rotary_table', [tf.zeros([1, 4], 'int32'), tf.zeros([1, start, 2])], {
+            ...attributes,
+            part,
+          }),
+          [1, 4, 1, size],
+        );
+      const inputs = [tf.tensor(x, [1, 4, size]), table('cos'), table('sin')];
+      expectClose(runOperator('rotary_embedding', inputs, attributes), rotate(x, 4, size, start, 1.5), 2e-6);
     }
+  });
+
+  it('refuses tables that do not fit', () => {
+    const type = (...shape: number[]): { dtype: 'float32'; shape: number[] } => ({ dtype: 'float32', shape });
+    const infer = (...types: ReturnType<typeof type>[]): unknown =>
+      operators.infer('rotary_embedding', types, { frequencies, attentionScale: 1 }, 'self_attn');
+    expect(() => infer(type(1, 4, 6), type(1, 4, 1, 6))).toThrow('cosines come with sines');
+    expect(() => infer(type(1, 4, 6), type(1, 4, 1, 6), type(1, 4, 6))).toThrow(
+      'must be [1, sequence, 1, 6]',
+    );
+    expect(() =>
+      operators.infer(
+        'rotary_table',
+        [type(1, 4), type(1, 4)],
+        { frequencies, attentionScale: 1, part: 'tan' },
+        'self_attn',
+      ),
+    ).toThrow('part must be cos or sin');
   });
 
   it('refuses a width that is no multiple of the head size', () => {
@@ -192,5 +218,33 @@ describe('add and mul', () => {
     expect(operators.infer('add', [type([null, 1, 3]), type([4, 1])], {}, 'x').shape).toEqual([null, 4, 3]);
     expect(operators.infer('add', [type([null]), type([5])], {}, 'x').shape).toEqual([5]);
     expect(() => operators.infer('add', [type([2]), type([3])], {}, 'x')).toThrow('2 and 3 do not broadcast');
+  });
+});
+
+describe('append_rows', () => {
+  it('puts rows behind those of each sample, also behind none', () => {
+    const past = tf.tensor3d([1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2]);
+    const rows = tf.tensor3d([10, 20, 30, 40], [2, 1, 2]);
+    expect(runOperator('append_rows', [past, rows])).toEqual(
+      Float32Array.of(1, 2, 3, 4, 10, 20, 5, 6, 7, 8, 30, 40),
+    );
+    expect(runOperator('append_rows', [tf.zeros([1, 0, 2]), tf.tensor3d([1, 2], [1, 1, 2])])).toEqual(
+      Float32Array.of(1, 2),
+    );
+  });
+
+  it('refuses rows of another width', () => {
+    const type = (width: number): { dtype: 'float32'; shape: number[] } => ({
+      dtype: 'float32',
+      shape: [1, 2, width],
+    });
+    expect(() => operators.infer('append_rows', [type(4), type(3)], {}, 'self_attn')).toThrow('of one width');
+  });
+});
+
+describe('last_position', () => {
+  it('gives the last position of each sample', () => {
+    const x = tf.tensor3d([1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2]);
+    expect(runOperator('last_position', [x])).toEqual(Float32Array.of(3, 4, 7, 8));
   });
 });

@@ -5,11 +5,12 @@ import { z } from 'zod';
 /** Turns text into token ids and back. */
 export interface Tokenizer {
   /**
-   * The ids of a text. Nothing is added at its beginning or end; a special token that the text spells out is one
+   * The ids of a text. Nothing is added at its beginning or end, unless `addSpecialTokens` asks for the tokens that the
+   * model expects there (a beginning of text, as a rule); a special token that the text spells out is one
    * token, as in transformers. Throws a `TampError` (`data`) for text that needs an
    * unknown token where the vocabulary has none.
    */
-  encode(text: string): Int32Array;
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Int32Array;
   /** The text of ids, special tokens included. Throws a `TampError` (`usage`) for an id that does not exist. */
   decode(ids: ArrayLike<number>): string;
   /** One more than the largest id. */
@@ -105,8 +106,8 @@ export async function loadTokenizer(model: Model): Promise<Tokenizer> {
 
   return {
     vocabularySize: largestId(definition) + 1,
-    encode(text) {
-      const { ids } = tokenizer.encode(text, { add_special_tokens: false });
+    encode(text, { addSpecialTokens = false } = {}) {
+      const { ids } = tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
       return Int32Array.from(ids, (token: number | undefined, i) => {
         if (token !== undefined) return token;
         throw new TampError(`the vocabulary has nothing for token ${i} of the text`, {
