@@ -1,10 +1,13 @@
 import { rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { openArchiveFile } from '@tamp/export-zip/node';
 import { measurePerplexity } from '@tamp/recipe';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { refusalChecks } from './body/model-checks.js';
 import { type ChromiumPage, chromiumPath, startChromiumPage } from './driver/chromium-page.js';
 import { type TinyLlamaArchives, writeTinyLlamaArchives } from './driver/tiny-llama-archives.js';
 
@@ -41,6 +44,25 @@ describe.skipIf(executable === undefined)('WebGPU in Chromium', () => {
       if (failure !== null) failures.push(`${name}: ${failure}`);
     }
     expect(failures).toEqual([]);
+  });
+
+  it.each(['webgl', 'wasm'] as const)(
+    "tfjs's %s backend refuses packed weights by name and runs others",
+    { timeout: 120_000 },
+    async (backend) => {
+      const require = createRequire(import.meta.url);
+      const wasm = dirname(require.resolve('@tensorflow/tfjs-backend-wasm'));
+      for (const name of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'])
+        await page.serve(name, join(wasm, name));
+      for (const { name } of refusalChecks) expect(await page.call('runElsewhere', name, backend)).toBeNull();
+    },
+  );
+
+  it('a lost device gives one clear error, and a new one works', async () => {
+    await page.call('start');
+    const { error, again } = await page.call('loseDevice');
+    expect(error).toMatch(/^TampError: the GPU device was lost, and what was on it\./);
+    expect(again).toBe(64);
   });
 
   it.each(['W8A8', 'W4A16'] as const)(

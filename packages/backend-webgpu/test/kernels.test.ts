@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, it, vi } from 'vitest';
 import { registerWebGpuKernels } from '../src/index.js';
 import { fusedChecks } from './body/fused-checks.js';
 import { levelChecks } from './body/level-checks.js';
+import { modelChecks } from './body/model-checks.js';
 import { quantizedChecks } from './body/quantized-checks.js';
 import { integerChecks } from './body/webgpu-integer-checks.js';
 import { webGpuInNode } from './driver/node-webgpu.js';
@@ -19,18 +20,15 @@ describe('tamp-cpu', () => {
     await registerCpuBackend();
   });
   afterAll(() => tf.removeBackend('tamp-cpu'));
-  for (const check of [...quantizedChecks, ...fusedChecks, ...levelChecks])
+  for (const check of [...quantizedChecks, ...fusedChecks, ...levelChecks, ...modelChecks])
     it(check.name, () => check.run('tamp-cpu'));
 });
 
 describe.skipIf('missing' in webgpu)(
   `WebGPU in Node (${'adapter' in webgpu ? webgpu.adapter : webgpu.missing})`,
   () => {
-    beforeAll(() => {
-      registerWebGpuKernels();
-    });
     for (const check of integerChecks()) it(check.name, () => check.run('webgpu'));
-    for (const check of [...quantizedChecks, ...fusedChecks, ...levelChecks])
+    for (const check of [...quantizedChecks, ...fusedChecks, ...levelChecks, ...modelChecks])
       it(check.name, () => check.run('webgpu'));
 
     it('the same without dot4I8Packed', async () => {

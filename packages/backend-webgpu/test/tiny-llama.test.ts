@@ -6,7 +6,6 @@ import { measurePerplexity } from '@tamp/recipe';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { registerWebGpuKernels } from '../src/index.js';
 import { residentBytes } from './body/resident-bytes.js';
 import { webGpuInNode } from './driver/node-webgpu.js';
 import { type TinyLlamaArchives, writeTinyLlamaArchives } from './driver/tiny-llama-archives.js';
@@ -24,7 +23,6 @@ describe.skipIf('missing' in webgpu)('tiny-llama on WebGPU in Node', () => {
     await registerCpuBackend({ simd: 'baseline' });
     await tf.setBackend('tamp-cpu');
     written = await writeTinyLlamaArchives();
-    registerWebGpuKernels();
   });
   afterAll(() => {
     tf.removeBackend('tamp-cpu');

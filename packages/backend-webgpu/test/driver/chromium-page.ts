@@ -37,6 +37,10 @@ export function chromiumPath(): string | undefined {
   return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 }
 
+function contentType(file: string): string {
+  return file.endsWith('.wasm') ? 'application/wasm' : 'application/zip';
+}
+
 async function bundle(): Promise<string> {
   const result = await build({
     configFile: false,
@@ -62,7 +66,7 @@ async function openPage(browser: Browser, files: ReadonlyMap<string, string>): P
     const { pathname } = new URL(route.request().url());
     const file = files.get(pathname);
     if (file !== undefined)
-      return route.fulfill({ body: readFileSync(file), contentType: 'application/zip' });
+      return route.fulfill({ body: readFileSync(file), contentType: contentType(file) });
     if (pathname === '/main.js') return route.fulfill({ body: script, contentType: 'text/javascript' });
     if (pathname === '/') {
       return route.fulfill({

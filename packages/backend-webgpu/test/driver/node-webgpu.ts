@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
+import { registerWebGpuBackend } from '../../src/index.js';
 
 /** SwiftShader as Debian's chromium brings it: a Vulkan driver that needs no GPU. */
 const softwareDriver = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -20,12 +21,9 @@ async function start(): Promise<WebGpuInNode> {
       value: { ...globalThis.navigator, gpu: create([]) },
       configurable: true,
     });
-    const adapter = await navigator.gpu.requestAdapter();
-    if (adapter === null) return { missing: 'Dawn finds no adapter: no Vulkan driver is installed' };
-    await import('@tensorflow/tfjs-backend-webgpu');
-    await tf.setBackend('webgpu');
-    const { vendor, architecture, device, description } = adapter.info;
-    return { adapter: [vendor, architecture, device, description].filter((part) => part !== '').join(' ') };
+    const { name, adapter } = await registerWebGpuBackend();
+    await tf.setBackend(name);
+    return { adapter };
   } catch (error) {
     return { missing: `Dawn does not start: ${error instanceof Error ? error.message : String(error)}` };
   }

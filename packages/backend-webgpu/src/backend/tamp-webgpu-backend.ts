@@ -1,0 +1,79 @@
+import { TampError } from '@tamp/core';
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type * as tf from '@tensorflow/tfjs-core';
+
+/** How long a failed read waits to learn whether the device is lost; the two reach a page in either order. */
+const lossDelayMs = 500;
+
+/**
+ * tfjs's WebGPU backend on a device of its own, without its silence: WebGPU answers calls on a lost device, and invalid
+ * or too large ones, with zeros. Here they throw.
+ */
+export class TampWebGpuBackend extends WebGPUBackend {
+  /** Resolves with the error that every later call throws; never when the backend is disposed of. */
+  readonly lost: Promise<TampError>;
+  #loss: TampError | undefined;
+  #failure: GPUError | undefined;
+  #disposed = false;
+
+  /** @param adapter what to call the adapter */
+  constructor(
+    device: GPUDevice,
+    readonly adapter: string,
+    info: GPUAdapterInfo,
+  ) {
+    super(device, info);
+    this.lost = new Promise((resolve) => {
+      void device.lost.then(({ message }) => {
+        if (this.#disposed) return;
+        this.#loss = new TampError('the GPU device was lost, and what was on it', {
+          code: 'io',
+          remedy:
+            'Dispose of what was loaded, call tf.removeBackend("webgpu") and registerWebGpuBackend() again, and load the model anew; if it is lost again, run a smaller model or use @tamp/backend-cpu.',
+          cause: message,
+        });
+        resolve(this.#loss);
+      });
+    });
+    device.addEventListener('uncapturederror', ({ error }) => {
+      this.#failure ??= error;
+    });
+  }
+
+  override runWebGPUProgram(...call: Parameters<WebGPUBackend['runWebGPUProgram']>): tf.TensorInfo {
+    if (this.#loss !== undefined) throw this.#loss;
+    return super.runWebGPUProgram(...call);
+  }
+
+  override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
+    if (this.#loss !== undefined && this.tensorMap.get(dataId).values == null) throw this.#loss;
+    let values: tf.backend_util.BackendValues;
+    try {
+      values = await super.read(dataId);
+    } catch (cause) {
+      const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, lossDelayMs));
+      throw (await Promise.race([this.lost, timeout])) ?? cause;
+    }
+    this.#throwFailure();
+    return values;
+  }
+
+  /** Reports what a call since the last read did wrong: its result is not to be trusted. */
+  #throwFailure(): void {
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    this.#failure = undefined;
+    const full = typeof GPUOutOfMemoryError !== 'undefined' && failure instanceof GPUOutOfMemoryError;
+    throw new TampError(full ? 'the GPU memory is full' : `WebGPU refused a call: ${failure.message}`, {
+      code: full ? 'io' : 'internal',
+      ...(full ? { remedy: 'Use a smaller model or shorter inputs, or @tamp/backend-cpu.' } : {}),
+      cause: failure,
+    });
+  }
+
+  override dispose(): void {
+    this.#disposed = true;
+    super.dispose();
+    this.device.destroy();
+  }
+}
