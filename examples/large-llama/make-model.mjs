@@ -1,6 +1,6 @@
 // Makes a Llama with random weights, as bfloat16 in shards of 200 MB, to try recipes for large models on.
 //
-//   node examples/large-llama/make-model.mjs [--preset 430m|0.5b|1b] [--seed 1] [--out examples/large-llama/model]
+//   node examples/large-llama/make-model.mjs [--preset 39m|430m|0.5b|1b] [--seed 1] [--out examples/large-llama/model]
 //
 // The same preset and seed give the same bytes on every machine. Needs the packages to be built (pnpm run build).
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
@@ -15,6 +15,8 @@ import { writeSharded } from '@tamp/safetensors';
 const presets = {
   // For tests: the same shape in small.
   tiny: { hidden: 128, layers: 3, intermediate: 256, heads: 2, keyValueHeads: 1, vocabulary: 1024 },
+  // The smallest that counts as large: 78 MB.
+  '39m': { hidden: 1024, layers: 2, intermediate: 4096, heads: 16, keyValueHeads: 4, vocabulary: 4096 },
   '430m': { hidden: 1024, layers: 24, intermediate: 4096, heads: 16, keyValueHeads: 4, vocabulary: 32_000 },
   '0.5b': { hidden: 1280, layers: 21, intermediate: 4096, heads: 20, keyValueHeads: 4, vocabulary: 32_000 },
   '1b': { hidden: 1792, layers: 26, intermediate: 5376, heads: 28, keyValueHeads: 4, vocabulary: 32_000 },

@@ -80,7 +80,7 @@ Examples:
     .option('--no-eval', 'skip the evaluations before and after')
     .option('--max-memory <size>', 'choose what fits this much memory, or refuse: 800MB, 2GB', byteCount)
     .option('--keep', 'write the archive even when a quality gate is missed')
-    .option('--resume', 'go on from where an earlier run of the recipe was stopped while it calibrated')
+    .option('--resume', 'go on from where an earlier run of the recipe was stopped while it compressed')
     .addHelpText(
       'after',
       `

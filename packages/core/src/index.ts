@@ -20,6 +20,10 @@ export {
 } from './bytes/byte-sink.js';
 export { type ByteSource, bytesOf, checkRange, readAll, sliceOf } from './bytes/byte-source.js';
 export { type UrlSourceOptions, urlSource } from './bytes/url-source.js';
+// Graphs and operators
+export type { Checkpoint, CheckpointStore, SavedValue } from './checkpoint/checkpoint.js';
+export { type FinishedParameters, finishedParameters } from './checkpoint/finished-parameters.js';
+export { changesOf, chooseAgain, finishAgain, modelOf } from './checkpoint/resume-run.js';
 export {
   type ErrorLocation,
   isTampError,
@@ -34,7 +38,6 @@ export {
   type ValueObserver,
 } from './execution/model-runner.js';
 export { nextTask } from './execution/next-task.js';
-// Graphs and operators
 export { createGraphBuilder, type GraphBuilder, type SymbolicValue } from './graph/builder.js';
 export { globToRegExp, isGlob } from './graph/glob.js';
 export {
@@ -173,6 +176,7 @@ export { decodeDense, decodeDenseInto, denseBytes, readDense } from './parameter
 export { readParameter } from './parameters/read-parameter.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
 export { runDataFree } from './pipelines/data-free.js';
+export type { WholeModelOptions } from './pipelines/drive-whole-model.js';
 export {
   callHook,
   type NamedModifier,

@@ -1,5 +1,5 @@
-import type { Model, ModifierDefinition, ParameterSink, ParameterStore } from '@tamp/core';
-import type { CheckpointStore, ValueStorage } from '@tamp/sequential-pipeline';
+import type { CheckpointStore, Model, ModifierDefinition, ParameterSink, ParameterStore } from '@tamp/core';
+import type { ValueStorage } from '@tamp/sequential-pipeline';
 import type { ExportTarget } from './schema/recipe-schema.js';
 import type { NamedTensorData, TensorData } from './tensor-data.js';
 

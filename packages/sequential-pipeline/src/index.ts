@@ -4,7 +4,6 @@ export {
 } from './cache/intermediate-cache.js';
 export { memoryStorage } from './cache/memory-storage.js';
 export type { ValueStorage } from './cache/value-storage.js';
-export type { Checkpoint, CheckpointStore, SavedValue } from './checkpoint/checkpoint.js';
 export { lintSubgraphs } from './partition/lint-subgraphs.js';
 export { type PartitionOptions, partitionGraph } from './partition/partition-graph.js';
 export { crossingName, type Subgraph } from './partition/subgraph.js';

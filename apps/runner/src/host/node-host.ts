@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { TampError } from '@tamp/core';
-import { parameterFile } from '@tamp/core/node';
+import { checkpointFolder, parameterFile } from '@tamp/core/node';
 import { closestWord, type RecipeHost } from '@tamp/recipe';
-import { checkpointFolder, diskStorage } from '@tamp/sequential-pipeline/node';
+import { diskStorage } from '@tamp/sequential-pipeline/node';
 import { checkDestination, checkReplaced } from './check-destination.js';
 import { knownModifiers } from './known-modifiers.js';
 import { openModelAt } from './open-model.js';

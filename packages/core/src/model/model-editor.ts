@@ -39,7 +39,9 @@ export interface ModelEditor {
   setGraph(graph: Graph): void;
   /**
    * Moves parameters that were set since the last call out of memory, where the pipeline has a place for them. Pipelines
-   * call it after each region; a modifier calls it between the layers of a large one.
+   * call it after each region; a modifier calls it between the layers of a large one, and a run that was stopped may go
+   * on from there: what it has reported is then done, of the rest nothing is begun, and the region it is given again
+   * lacks the operators that read the parameters it reported.
    */
   settle(): Promise<void>;
   /** Adds a line to the report; progress is told from these lines. */
@@ -50,6 +52,8 @@ export interface ModelEditor {
 export interface ModelEditorOptions {
   readonly signal?: AbortSignal;
   readonly onReport?: (entry: LayerReport) => void;
+  /** Called after each `settle`. */
+  readonly onSettle?: () => Promise<void>;
   /** Where parameters go that are settled now; absent or undefined: they wait in memory for the next call. */
   readonly settleIn?: () => ParameterSink | undefined;
 }
@@ -80,14 +84,14 @@ export function createModelEditor(model: Model, options: ModelEditorOptions = {}
     },
     async settle() {
       const sink = options.settleIn?.();
-      if (sink === undefined) return;
-      for (const name of unsettled) {
+      for (const name of sink === undefined ? [] : unsettled) {
         unsettled.delete(name);
         const parameter = parameters.get(name);
-        const moved = parameter === undefined ? undefined : await sink.put(parameter);
+        const moved = parameter === undefined ? undefined : await sink?.put(parameter);
         // Not over a parameter that was set while this one was written.
         if (moved !== undefined && parameters.get(name) === parameter) parameters.set(name, moved);
       }
+      await options.onSettle?.();
     },
     removeParameter(name) {
       if (uses(name))

@@ -2,12 +2,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { createModelRunner, type ValueObserver } from '../execution/model-runner.js';
 import type { Model } from '../model/model.js';
 import type { Observation } from '../modifiers/modifier.js';
-import {
-  driveWholeModel,
-  type NamedModifier,
-  type PipelineOptions,
-  type PipelineResult,
-} from './pipeline.js';
+import { driveWholeModel } from './drive-whole-model.js';
+import type { NamedModifier, PipelineOptions, PipelineResult } from './pipeline.js';
 
 /** Batches of inputs by name, made anew for each pass; who asks for a batch disposes of its tensors. */
 export interface CalibrationBatches {

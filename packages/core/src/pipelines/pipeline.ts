@@ -1,8 +1,7 @@
 import { isTampError, TampError } from '../errors/tamp-error.js';
-import type { Graph } from '../graph/graph.js';
 import type { Model } from '../model/model.js';
-import { createModelEditor, type LayerReport } from '../model/model-editor.js';
-import type { Modifier, Observation, Region } from '../modifiers/modifier.js';
+import type { LayerReport } from '../model/model-editor.js';
+import type { Modifier } from '../modifiers/modifier.js';
 import type { ParameterSink, ParameterStore } from '../parameters/parameter-store.js';
 
 /** A modifier with the name it has in recipes, for reports and errors. */
@@ -33,18 +32,6 @@ export interface PipelineResult {
   readonly layers: readonly LayerReport[];
 }
 
-/** Lets data flow through a model while observations are made. */
-export type Calibrate = (
-  model: Model,
-  observations: readonly Observation[],
-  modifier: string,
-) => Promise<void>;
-
-/** The whole graph as one region. */
-export function wholeModel(graph: Graph): Region {
-  return { name: 'model', nodes: new Set(graph.nodes.map((node) => node.name)) };
-}
-
 /** Runs a hook of a modifier; its errors name the modifier. */
 export async function callHook<T>(name: string, hook: () => T | Promise<T>): Promise<T> {
   try {
@@ -61,35 +48,4 @@ export async function callHook<T>(name: string, hook: () => T | Promise<T>): Pro
       cause: error,
     });
   }
-}
-
-/** Calls the hooks of each modifier in turn over the whole model; `calibrate` serves those that observe. */
-export async function driveWholeModel(
-  model: Model,
-  modifiers: readonly NamedModifier[],
-  options: PipelineOptions,
-  calibrate: Calibrate,
-): Promise<PipelineResult> {
-  const layers: LayerReport[] = [];
-  let isLast = false;
-  const editor = createModelEditor(model, {
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    settleIn: () => (isLast ? (options.finished ?? options.store) : options.store),
-    onReport(entry) {
-      layers.push(entry);
-      options.onLayer?.(entry);
-    },
-  });
-  for (const { name, modifier } of modifiers) {
-    isLast = modifier === modifiers.at(-1)?.modifier;
-    const region = wholeModel(editor.model.graph);
-    await callHook(name, async () => {
-      const observations = modifier.observe?.(region, editor.model) ?? [];
-      if (observations.length > 0) await calibrate(editor.model, observations, name);
-      await modifier.rewrite?.(region, editor);
-      await modifier.finish?.(editor);
-    });
-    await editor.settle();
-  }
-  return { model: editor.model, layers };
 }

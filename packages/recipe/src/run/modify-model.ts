@@ -1,4 +1,5 @@
 import {
+  type CheckpointStore,
   type Model,
   type ParameterSink,
   type ParameterStore,
@@ -6,7 +7,7 @@ import {
   runBasic,
   runDataFree,
 } from '@tamp/core';
-import { type CheckpointStore, runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
+import { runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
 import { calibrationBatches } from '../data/calibration-batches.js';
 import { sampleBatches } from '../data/sample-batches.js';
 import type { RecipeHost } from '../host.js';
@@ -64,7 +65,9 @@ export async function modifyModel(
       onBatch: (batch, batches, modifier) => tell(`${modifier}: calibration batch ${batch} of ${batches}`),
     });
   }
-  if (calibration === undefined) return runDataFree(model, modifiers, common);
+  if (calibration === undefined) {
+    return runDataFree(model, modifiers, { ...common, ...(checkpoint === undefined ? {} : { checkpoint }) });
+  }
   const data = calibrationBatches(calibration);
   const { kind, intermediates, ...blocks } = recipe.pipeline;
   if (kind === 'basic') {

@@ -1,17 +1,9 @@
 import { type ByteSource, graphToJson, type ParameterStorage } from '@tamp/core';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 
-/** Bytes at either end of a stored array that tell it from others of the same size. */
-const sampleBytes = 4096;
-
-async function sampleOf(source: ByteSource): Promise<Uint8Array> {
-  const first = await source.read(0, Math.min(sampleBytes, source.byteLength));
-  const last = await source.read(Math.max(0, source.byteLength - sampleBytes), source.byteLength);
-  const sample = new Uint8Array(first.byteLength + last.byteLength);
-  sample.set(first);
-  sample.set(last, first.byteLength);
-  return sample;
-}
+/** Bytes that are read and hashed at a time, and how many such pieces: on threads where the platform has some. */
+const pieceBytes = 4 * 2 ** 20;
+const piecesInFlight = 4;
 
 function sourcesOf(storage: ParameterStorage): readonly ByteSource[] {
   switch (storage.kind) {
@@ -29,25 +21,43 @@ function sourcesOf(storage: ParameterStorage): readonly ByteSource[] {
 }
 
 async function digest(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes)));
+  // A view of memory that others may write to is refused by some platforms.
+  const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', own));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/**
- * A key that two runs share only if what a calibration does to the model is the same in both: modifiers and their
- * options, pipeline, calibration tokens, graph, and the parameters by name, shape, size and the bytes at their ends.
- */
-export async function runKey({ recipe, model, calibration }: PreparedRecipe): Promise<string> {
-  const parts: unknown[] = [recipe.modifiers, recipe.pipeline, graphToJson(model.graph), calibration?.length];
-  if (calibration !== undefined) parts.push(await digest(bytesOfIds(calibration.ids)));
-  for (const [name, { shape, storage }] of model.parameters) {
-    for (const source of sourcesOf(storage)) {
-      parts.push([name, shape, storage.kind, source.byteLength, await digest(await sampleOf(source))]);
-    }
+/** The digests of a source's pieces, in order. */
+async function digestsOf(source: ByteSource): Promise<readonly string[]> {
+  const digests: Promise<string>[] = [];
+  for (let start = 0; start < source.byteLength; start += pieceBytes) {
+    if (digests.length >= piecesInFlight) await digests[digests.length - piecesInFlight];
+    digests.push(digest(await source.read(start, Math.min(source.byteLength, start + pieceBytes))));
   }
-  return digest(new TextEncoder().encode(JSON.stringify(parts)));
+  return Promise.all(digests);
 }
 
-function bytesOfIds(ids: Int32Array): Uint8Array {
-  return new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength);
+/**
+ * A key that two runs share only if what modifiers do to the model is the same in both: modifiers and their options,
+ * pipeline, calibration tokens, graph, configuration, other files, and every byte of the parameters. Where intermediate
+ * values live changes nothing, and a limit of memory may choose otherwise the next time: it is left out.
+ */
+export async function runKey({ recipe, model, calibration }: PreparedRecipe): Promise<string> {
+  const { intermediates, ...pipeline } = recipe.pipeline;
+  const { architecture, config } = model;
+  const parts: unknown[] = [recipe.modifiers, pipeline, architecture, config, graphToJson(model.graph)];
+  if (calibration !== undefined) {
+    const { ids, count, length } = calibration;
+    parts.push(count, length, await digest(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)));
+  }
+  for (const [path, source] of model.assets) parts.push([path, await digestsOf(source)]);
+  for (const [name, { shape, storage }] of model.parameters) {
+    const digests = await Promise.all(sourcesOf(storage).map(digestsOf));
+    // What a storage holds beside its bytes: scheme, number format, range.
+    const described = JSON.stringify(storage, (_, value: unknown) =>
+      typeof value === 'object' && value !== null && 'read' in value ? null : value,
+    );
+    parts.push([name, shape, described, digests]);
+  }
+  return digest(new TextEncoder().encode(JSON.stringify(parts)));
 }

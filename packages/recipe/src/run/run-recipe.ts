@@ -1,5 +1,4 @@
-import type { Model, ParameterStore, PipelineResult } from '@tamp/core';
-import type { CheckpointStore } from '@tamp/sequential-pipeline';
+import type { CheckpointStore, Model, ParameterStore, PipelineResult } from '@tamp/core';
 import { measurePerplexity } from '../evaluation/perplexity.js';
 import type { GrowingExport, RecipeHost, StagedExport } from '../host.js';
 import { largeModelBytes } from '../prepare/plan-phases.js';
@@ -19,7 +18,7 @@ export interface RunOptions {
   /** Write what is exported even when a gate is missed. Default false. */
   readonly keepOnMissedGate?: boolean;
   /**
-   * Go on from where an earlier run of the same recipe, model and data was stopped, if it calibrated part by part and
+   * Go on from where an earlier run of the same modifiers, model and data was stopped, if it worked part by part and
    * the host kept where it stood; else from the start. The result is that of an undisturbed run. Default false, which
    * forgets what was kept.
    */
@@ -32,8 +31,13 @@ async function openCheckpoint(
   host: RecipeHost,
   resume: boolean,
 ): Promise<CheckpointStore | undefined> {
-  if (prepared.calibration === undefined || prepared.recipe.pipeline.kind === 'basic') return undefined;
-  // What calibration does then depends on the training before it, which has a checkpoint of its own.
+  // Nothing is finished before the data has flowed through the whole model.
+  const calibratesWhole =
+    prepared.calibration === undefined
+      ? prepared.calibrationData !== undefined
+      : prepared.recipe.pipeline.kind === 'basic';
+  if (calibratesWhole) return undefined;
+  // What modifiers do then depends on the training before them, which has a checkpoint of its own.
   if (prepared.trainingData !== undefined) return undefined;
   const checkpoint = host.openCheckpoint?.(await runKey(prepared));
   if (!resume) await checkpoint?.clear();

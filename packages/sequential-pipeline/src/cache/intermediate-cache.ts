@@ -1,6 +1,5 @@
-import { TampError, type ValueDtype } from '@tamp/core';
+import { type SavedValue, TampError, type ValueDtype } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { SavedValue } from '../checkpoint/checkpoint.js';
 import { typedValues } from './typed-values.js';
 import type { ValueStorage } from './value-storage.js';
 

@@ -1,11 +1,16 @@
 import {
   type CalibrationBatches,
   callHook,
+  changesOf,
+  chooseAgain,
   createModelEditor,
+  finishAgain,
+  finishedParameters,
   type Graph,
   type LayerReport,
   type Model,
   type ModelEditor,
+  modelOf,
   type NamedModifier,
   type Observation,
   type PipelineResult,
@@ -18,8 +23,8 @@ import { partitionGraph } from '../partition/partition-graph.js';
 import type { Subgraph } from '../partition/subgraph.js';
 import { chooseTargets } from '../targets/choose-targets.js';
 import { type BatchShapes, checkBatch } from './check-batch.js';
-import { finishedParameters } from './finished-parameters.js';
-import { changesOf, checkProgress, chooseAgain, finishAgain, modelOf, restoreValues } from './resume-run.js';
+import { checkProgress } from './check-progress.js';
+import { restoreValues } from './restore-values.js';
 import { runSubgraph } from './run-subgraph.js';
 import type { SequentialOptions, SequentialProgress } from './sequential-options.js';
 

@@ -1,6 +1,5 @@
-import type { PipelineOptions } from '@tamp/core';
+import type { CheckpointStore, PipelineOptions } from '@tamp/core';
 import type { ValueStorage } from '../cache/value-storage.js';
-import type { CheckpointStore } from '../checkpoint/checkpoint.js';
 import type { TargetOptions } from '../targets/choose-targets.js';
 
 /** What a sequential run is doing. */
@@ -36,7 +35,7 @@ export interface SequentialOptions extends PipelineOptions, TargetOptions {
   /**
    * Saves where the run stands after each subgraph, and goes on from what is saved there: the caller clears it to start
    * anew, and after the run. It must belong to the same model, modifiers, options and data. Not used when a modifier
-   * has a `finish` hook, whose state it cannot know.
+   * has a `finish` hook, whose state it cannot know. `checkpointFolder` is in `@tamp/core/node`.
    */
   readonly checkpoint?: CheckpointStore;
   readonly onProgress?: (progress: SequentialProgress) => void;

@@ -1,20 +1,16 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type ByteSource,
-  bytesOf,
-  fillSink,
-  graphFromJson,
-  graphToJson,
-  type LayerReport,
-  type Parameter,
-  readAll,
-  sliceOf,
-  TampError,
-  type ValueDtype,
-} from '@tamp/core';
-import { type FileSource, fileError, fileSink, fileSource } from '@tamp/core/node';
+import { fillSink } from '../bytes/byte-sink.js';
+import { type ByteSource, bytesOf, readAll, sliceOf } from '../bytes/byte-source.js';
+import { fileError } from '../bytes/file-error.js';
+import { fileSink } from '../bytes/file-sink.js';
+import { type FileSource, fileSource } from '../bytes/file-source.js';
+import { TampError } from '../errors/tamp-error.js';
+import type { ValueDtype } from '../graph/graph.js';
+import { graphFromJson, graphToJson } from '../graph/json.js';
+import type { LayerReport } from '../model/model-editor.js';
+import type { Parameter } from '../parameters/parameter.js';
 import type { Checkpoint, CheckpointStore, SavedValue } from './checkpoint.js';
 import { openParameter, type StoredParameter, storeParameter } from './stored-parameter.js';
 import type { StoredRange } from './stored-range.js';
@@ -30,6 +26,8 @@ interface StoredFile {
 /** What `state.json` holds. The file is covered by its own digest, and names the digests of the others. */
 interface StoredState {
   readonly version: number;
+  /** How many were saved so far, this one included. */
+  readonly serial: number;
   readonly next: number;
   readonly graph: unknown;
   readonly parameters: readonly StoredParameter[];
@@ -94,6 +92,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
   const opened = new Map<string, FileSource>();
   const known = new Map<Parameter, StoredParameter>();
   let files: Readonly<Record<string, StoredFile>> = {};
+  let serial = 0;
 
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();
@@ -127,6 +126,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
           if (source.byteLength !== bytes || (await digestOf(source)) !== sha256) throw new Error(name);
         }
         files = state.files;
+        serial = state.serial;
         const parameters = state.parameters.map((stored) => {
           const parameter = openParameter(stored, open);
           known.set(parameter, stored);
@@ -150,7 +150,8 @@ export function checkpointFolder(folder: string): CheckpointStore {
       await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
         throw fileError(cause, folder, 'cannot be written');
       });
-      const [weights, values] = [`weights-${checkpoint.next}.bin`, `values-${checkpoint.next}.bin`];
+      // Never the name of a file that the last one needs.
+      const [weights, values] = [`weights-${serial + 1}.bin`, `values-${serial + 1}.bin`];
       const fresh = checkpoint.parameters.filter((parameter) => !known.has(parameter));
       const stored = new Map<Parameter, StoredParameter>();
       const written: Record<string, StoredFile> = {};
@@ -160,11 +161,13 @@ export function checkpointFolder(folder: string): CheckpointStore {
         });
       }
       const savedValues: StoredState['values'][number][] = [];
-      written[values] = await writeFileOf(folder, values, async (write) => {
-        for (const { users, shape, dtype, read } of checkpoint.values) {
-          savedValues.push({ users, shape, dtype, range: await write(bytesOf(await read())) });
-        }
-      });
+      if (checkpoint.values.length > 0) {
+        written[values] = await writeFileOf(folder, values, async (write) => {
+          for (const { users, shape, dtype, read } of checkpoint.values) {
+            savedValues.push({ users, shape, dtype, range: await write(bytesOf(await read())) });
+          }
+        });
+      }
       for (const [parameter, description] of stored) known.set(parameter, description);
       const parameters = checkpoint.parameters.flatMap((parameter) => known.get(parameter) ?? []);
       const kept = new Set(parameters.flatMap(({ storage }) => rangesOf(storage)));
@@ -172,6 +175,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
       for (const [name, file] of Object.entries(files)) if (kept.has(name)) next[name] = file;
       const state: StoredState = {
         version,
+        serial: serial + 1,
         next: checkpoint.next,
         graph: JSON.parse(graphToJson(checkpoint.graph)),
         parameters,
@@ -188,6 +192,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
       );
       const old = Object.keys(files).filter((name) => next[name] === undefined);
       files = next;
+      serial++;
       for (const name of old) {
         await opened.get(name)?.close();
         opened.delete(name);
@@ -197,6 +202,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
     async clear() {
       await close();
       files = {};
+      serial = 0;
       known.clear();
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,15 +1,8 @@
-import {
-  callHook,
-  createModelEditor,
-  type Model,
-  type NamedModifier,
-  type Region,
-  TampError,
-} from '@tamp/core';
-import * as tf from '@tensorflow/tfjs-core';
-import type { IntermediateCache } from '../cache/intermediate-cache.js';
-import { typedValues } from '../cache/typed-values.js';
-import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Model } from '../model/model.js';
+import { createModelEditor } from '../model/model-editor.js';
+import type { Region } from '../modifiers/modifier.js';
+import { callHook, type NamedModifier } from '../pipelines/pipeline.js';
+import type { Checkpoint } from './checkpoint.js';
 import type { FinishedParameters } from './finished-parameters.js';
 
 /** A region that holds nothing. */
@@ -33,18 +26,6 @@ export function modelOf(model: Model, { graph, parameters, removed }: Checkpoint
   for (const name of removed) now.delete(name);
   for (const parameter of parameters) now.set(parameter.name, parameter);
   return { ...model, graph, parameters: now };
-}
-
-/** Puts a checkpoint's values back into the cache. */
-export async function restoreValues({ values }: Checkpoint, cache: IntermediateCache): Promise<void> {
-  for (const { users, shape, dtype, read } of values) {
-    const tensor = tf.tensor(typedValues(await read(), dtype), [...shape], dtype);
-    try {
-      for (const { batch, name } of users) await cache.put(batch, name, tensor);
-    } finally {
-      tensor.dispose();
-    }
-  }
 }
 
 /** A checkpoint's model with its finished parameters put where they go, in the order of the first time. */
@@ -75,13 +56,4 @@ export function changesOf(
     finished: [...sink.names],
     removed: [...original.parameters.keys()].filter((name) => !now.parameters.has(name)),
   };
-}
-
-/** Throws a `TampError` (`usage`) when a checkpoint is of a run with other subgraphs. */
-export function checkProgress({ next }: Checkpoint, subgraphs: number): void {
-  if (Number.isSafeInteger(next) && next >= 0 && next <= subgraphs) return;
-  throw new TampError(`the checkpoint stands before part ${next + 1} of a run that has ${subgraphs}`, {
-    code: 'usage',
-    remedy: 'It is of another run: start without resuming.',
-  });
 }

@@ -1,4 +1,5 @@
-import type { Parameter, ParameterSink } from '@tamp/core';
+import type { Parameter } from '../parameters/parameter.js';
+import type { ParameterSink } from '../parameters/parameter-store.js';
 
 /** Where finished parameters go, and what has gone there. */
 export interface FinishedParameters extends ParameterSink {

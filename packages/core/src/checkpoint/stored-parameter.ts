@@ -1,10 +1,6 @@
-import {
-  type ByteSource,
-  type DenseStorage,
-  type Parameter,
-  type ParameterStorage,
-  TampError,
-} from '@tamp/core';
+import type { ByteSource } from '../bytes/byte-source.js';
+import { TampError } from '../errors/tamp-error.js';
+import type { DenseStorage, Parameter, ParameterStorage } from '../parameters/parameter.js';
 import type { StoredRange } from './stored-range.js';
 
 /** A storage whose byte sources are ranges of files. */

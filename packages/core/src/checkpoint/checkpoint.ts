@@ -1,4 +1,6 @@
-import type { Graph, LayerReport, Parameter, ValueDtype } from '@tamp/core';
+import type { Graph, ValueDtype } from '../graph/graph.js';
+import type { LayerReport } from '../model/model-editor.js';
+import type { Parameter } from '../parameters/parameter.js';
 
 /** A value between two subgraphs, and who needs it. */
 export interface SavedValue {
@@ -9,9 +11,9 @@ export interface SavedValue {
   read(): Promise<Uint8Array>;
 }
 
-/** Where a sequential run stands between two subgraphs. */
+/** Where a run stands: between two regions, or between two layers of its first modifier. */
 export interface Checkpoint {
-  /** Index of the subgraph that comes next; the number of subgraphs when all are done. */
+  /** Index of the region that comes next, or of the modifier where there is only one; their number when all are done. */
   readonly next: number;
   /** The graph as rewritten so far. */
   readonly graph: Graph;
