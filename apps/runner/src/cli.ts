@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext } from './commands/command-context.js';
 import { evalCommand } from './commands/eval.js';
+import { generateBackends, generateCommand } from './commands/generate.js';
 import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
 import { planCommand } from './commands/plan.js';
@@ -27,6 +28,20 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 const threads = wholeNumber(1, 256);
 const positive = wholeNumber(1, 2 ** 31 - 1);
 const length = wholeNumber(2, 2 ** 31 - 1);
+
+/** A decimal number for which `fits` holds. */
+function decimal(fits: (value: number) => boolean, words: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[\d.]+(e-?\d+)?$/i.test(text) && fits(value)) return value;
+    throw new InvalidArgumentError(`It must be a number ${words}.`);
+  };
+}
+
+const temperature = decimal((value) => value >= 0 && value <= 1e6, 'of at least 0');
+const share = decimal((value) => value > 0 && value <= 1, 'above 0 and at most 1');
+const seed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const listed = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
 const exitStatus = `
 Exit status: 0 done, 1 failed, 2 a bad recipe, option or argument, 3 a quality gate was missed, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.`;
@@ -67,7 +82,8 @@ export function createProgram(signal: AbortSignal, onExit: (code: number) => voi
 Examples:
   $ tamp init my-model                 an example recipe to start from
   $ tamp run recipe.yaml               compress, measure, write
-  $ tamp eval out/model.tamp.zip --text eval.txt`,
+  $ tamp eval out/model.tamp.zip --text eval.txt
+  $ tamp generate out/model.tamp.zip --prompt 'def '`,
     );
 
   program
@@ -118,6 +134,44 @@ Examples:
   $ tamp eval out/model.tamp.zip --text eval.txt --windows 20 --json`,
     )
     .action(act(evalCommand));
+
+  program
+    .command('generate')
+    .description('Continue a text with a language model, word by word, on stdout.')
+    .argument('<model>', 'model folder or .tamp.zip archive')
+    .requiredOption('--prompt <text>', 'text to continue; - reads it from standard input')
+    .option('--max-tokens <n>', 'most tokens to generate', positive, 128)
+    .option(
+      '--temperature <t>',
+      '0 takes the most likely token, 1 draws as likely as the model says',
+      temperature,
+      0,
+    )
+    .option('--top-k <n>', 'draw among the n most likely tokens', positive)
+    .option('--top-p <p>', 'draw among the fewest tokens whose probabilities reach p', share)
+    .option('--seed <n>', 'decides what is drawn', seed, 0)
+    .option('--stop <text>', 'end before this text; may be given several times', listed)
+    .option('--tokenizer <folder>', 'folder with tokenizer.json, for a model without one')
+    .addOption(
+      new Option('--backend <name>', "what computes: tamp's CPU kernels, or WebGPU (with the package webgpu)")
+        .choices(generateBackends)
+        .default('cpu'),
+    )
+    .option('--threads <n>', 'threads to compute with (default: all cores)', threads)
+    .option('--json', 'print text, tokens and figures as one JSON object on stdout, at the end')
+    .option('--quiet', 'no figures on stderr')
+    .addHelpText(
+      'after',
+      `
+Only the continuation goes to stdout, exactly as generated; figures go to stderr. It ends at an end token of the model,
+at a stop text, after --max-tokens, or when the model's context is full. The same seed gives the same text.
+
+Examples:
+  $ tamp generate ./tiny-llama --prompt 'import numpy as'
+  $ tamp generate out/model.tamp.zip --prompt 'def ' --temperature 0.8 --top-p 0.95 --seed 7
+  $ git diff | tamp generate out/model.tamp.zip --prompt - --max-tokens 40 --json`,
+    )
+    .action(act(generateCommand));
 
   program
     .command('plan')

@@ -383,7 +383,7 @@ describe('the other commands', () => {
   });
 
   it('every command has help with examples', async () => {
-    for (const command of ['run', 'eval', 'plan', 'validate', 'inspect', 'init', 'schema']) {
+    for (const command of ['run', 'eval', 'generate', 'plan', 'validate', 'inspect', 'init', 'schema']) {
       const { code, stdout } = await run(command, '--help');
       expect(code).toBe(0);
       expect(stdout).toContain('Examples:');

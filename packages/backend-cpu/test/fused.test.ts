@@ -123,6 +123,52 @@ describe('float kernels', () => {
     }
   });
 
+  it('attention of one query alone has the bits it has among others', async () => {
+    const [keys, heads, keyValueHeads] = [53, 4, 2];
+    for (const headSize of [4, 5, 30, 64]) {
+      const q = uniformValues(random, keys * heads * headSize).map((v) => v * 3);
+      const k = uniformValues(random, keys * keyValueHeads * headSize).map((v) => v * 3);
+      const v = uniformValues(random, keys * keyValueHeads * headSize);
+      const attend = (from: number, to: number): tf.Tensor =>
+        operators
+          .get('attention')
+          .run(
+            [
+              tf.tensor3d(q.subarray(from * heads * headSize, to * heads * headSize), [
+                1,
+                to - from,
+                heads * headSize,
+              ]),
+              tf.tensor3d(k.subarray(0, to * keyValueHeads * headSize), [1, to, keyValueHeads * headSize]),
+              tf.tensor3d(v.subarray(0, to * keyValueHeads * headSize), [1, to, keyValueHeads * headSize]),
+            ],
+            { heads, keyValueHeads, headSize, scale: 1 / Math.sqrt(headSize) },
+          );
+      for (const { name } of backends) {
+        await tf.setBackend(name);
+        const read = async (from: number, to: number): Promise<Float32Array> => {
+          const result = tf.tidy(() => attend(from, to));
+          const values = new Float32Array(await result.data());
+          result.dispose();
+          return values;
+        };
+        const all = await read(0, keys);
+        for (const [from, to] of [
+          [0, 1],
+          [7, 8],
+          [20, 22],
+          [49, 52],
+          [52, 53],
+        ] as const) {
+          const expected = all.subarray(from * heads * headSize, to * heads * headSize);
+          expect(await read(from, to), `${name} head size ${headSize}, queries ${from} to ${to}`).toEqual(
+            expected,
+          );
+        }
+      }
+    }
+  });
+
   it('softmax, sums, differences and products', async () => {
     for (const [rows, width] of [
       [1, 1],

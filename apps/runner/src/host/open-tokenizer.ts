@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type Model, TampError } from '@tamp/core';
 import { type FileSource, fileSource } from '@tamp/core/node';
-import { loadTokenizer } from '@tamp/models';
+import { loadTokenizer, type Tokenizer } from '@tamp/models';
 import { folderAt } from '@tamp/models/node';
-import type { OpenedTokenizer, Tokenizer } from '@tamp/recipe';
+import type { OpenedTokenizer } from '@tamp/recipe';
 import { shownPath } from './open-model.js';
 
 const required = 'tokenizer.json';

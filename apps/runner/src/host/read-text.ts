@@ -13,12 +13,30 @@ export async function readTextAt(path: string): Promise<string> {
       cause,
     });
   });
+  return decodeText(bytes, shownPath(path));
+}
+
+/** Standard input to its end as UTF-8. Rejects with a `TampError` (`data`) when it is no text. */
+export async function readStandardInput(signal: AbortSignal): Promise<string> {
+  const { stdin } = process;
+  const stop = (): void => void stdin.destroy(new DOMException('Interrupted', 'AbortError'));
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const parts: Buffer[] = [];
+    for await (const part of stdin) parts.push(Buffer.from(part));
+    return decodeText(Buffer.concat(parts), 'standard input');
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function decodeText(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (cause) {
     throw new TampError('is not UTF-8 text', {
       code: 'data',
-      at: { file: shownPath(path) },
+      at: { file },
       remedy: 'Save it as UTF-8.',
       cause,
     });

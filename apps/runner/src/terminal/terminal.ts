@@ -6,6 +6,8 @@ type Colors = ReturnType<typeof createColors>;
 export interface Terminal {
   /** Writes a result: a table, or the one JSON object. */
   result(text: string): void;
+  /** Writes a piece of a result that comes bit by bit. */
+  stream(text: string): void;
   /** Writes words; nothing when quiet. */
   say(text: string): void;
   /** Writes an error, also when quiet. */
@@ -30,6 +32,7 @@ export function processTerminal(options: { readonly quiet?: boolean } = {}): Ter
   const { stdout, stderr } = process;
   return {
     result: (text) => void stdout.write(`${text}\n`),
+    stream: (text) => void stdout.write(text),
     say(text) {
       if (!quiet) stderr.write(`${text}\n`);
     },

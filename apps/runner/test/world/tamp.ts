@@ -15,19 +15,34 @@ export interface CommandOptions {
   readonly cwd: string;
   /** Sends a signal once this has appeared on stderr. */
   readonly interruptAt?: string;
+  /** Sends a signal at the first output. */
+  readonly interruptAtOutput?: boolean;
+  /** What the command reads on stdin; default: nothing, stdin is closed. */
+  readonly input?: string | Uint8Array;
+  /** Further variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The signal; default SIGINT. */
   readonly signal?: NodeJS.Signals;
 }
 
 /** Runs `tamp` in a process of its own. */
 export function tamp(args: readonly string[], options: CommandOptions): Promise<CommandOutcome> {
-  const { cwd, interruptAt, signal = 'SIGINT' } = options;
-  const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { cwd, interruptAt, interruptAtOutput = false, input, signal = 'SIGINT' } = options;
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd,
+    env: { ...process.env, ...options.env },
+    stdio: 'pipe',
+  });
+  // A command that does not read it may be gone before it is written.
+  child.stdin.on('error', () => {}).end(input);
   let stdout = '';
   let stderr = '';
   let interrupted = false;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
+    if (!interruptAtOutput || interrupted) return;
+    interrupted = true;
+    child.kill(signal);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;

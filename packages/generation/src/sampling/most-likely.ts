@@ -18,7 +18,7 @@ export interface CandidateLimits {
 /** e^((logit − largest) / temperature): 1 for the most likely token. */
 function unnormalized(logits: Float32Array, temperature: number): Float64Array {
   let largest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > largest) largest = logit;
+  for (let id = 0; id < logits.length; id++) if (logits[id] > largest) largest = logits[id];
   const weights = new Float64Array(logits.length);
   for (let id = 0; id < weights.length; id++) weights[id] = Math.exp((logits[id] - largest) / temperature);
   return weights;
@@ -26,7 +26,7 @@ function unnormalized(logits: Float32Array, temperature: number): Float64Array {
 
 function sum(weights: Float64Array): number {
   let total = 0;
-  for (const weight of weights) total += weight;
+  for (let i = 0; i < weights.length; i++) total += weights[i];
   return total;
 }
 
