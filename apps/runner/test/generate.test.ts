@@ -85,8 +85,8 @@ describe('tamp generate', () => {
   it.each([
     ['the prompt is empty', ['--prompt', '']],
     [
-      ['--prompt', 'x '.repeat(600)],
       "and the model's context of 512 must hold one more. Shorten the prompt.",
+      ['--prompt', 'x '.repeat(600)],
     ],
     ['It must be a number of at least 0.', ['--prompt', 'x', '--temperature', '-1']],
     ['It must be a number above 0 and at most 1.', ['--prompt', 'x', '--top-p', '1.5']],
