@@ -3,21 +3,16 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { openArchiveFile } from '@tamp/export-zip/node';
+import { hasChromium } from '@tamp/fixtures/chromium';
 import { measurePerplexity } from '@tamp/recipe';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refusalChecks } from './body/model-checks.js';
-import { type ChromiumPage, chromiumPath, startChromiumPage } from './driver/chromium-page.js';
+import { type ChromiumPage, startChromiumPage } from './driver/chromium-page.js';
 import { type TinyLlamaArchives, writeTinyLlamaArchives } from './driver/tiny-llama-archives.js';
 
-const executable = chromiumPath();
-if (executable === undefined) {
-  if (process.env.TAMP_REQUIRE_DRIVERS === '1') throw new Error('Chromium is not installed');
-  console.warn('SKIPPED: WebGPU tests in Chromium, which is not installed.');
-}
-
-describe.skipIf(executable === undefined)('WebGPU in Chromium', () => {
+describe.skipIf(!hasChromium('WebGPU tests'))('WebGPU in Chromium', () => {
   let page: ChromiumPage;
   let written: TinyLlamaArchives;
   beforeAll(async () => {
@@ -25,7 +20,7 @@ describe.skipIf(executable === undefined)('WebGPU in Chromium', () => {
     await registerCpuBackend({ simd: 'baseline' });
     await tf.setBackend('tamp-cpu');
     written = await writeTinyLlamaArchives();
-    page = await startChromiumPage(executable ?? '');
+    page = await startChromiumPage();
   }, 120_000);
   afterAll(async () => {
     await page.close();

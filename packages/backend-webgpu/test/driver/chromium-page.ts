@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { launchChromium } from '@tamp/fixtures/chromium';
+import type { Browser, Page } from 'playwright-core';
 import { build } from 'vite';
 import type { TestPage } from '../page/main.js';
 
@@ -19,23 +20,6 @@ export interface ChromiumPage {
 
 /** Only the tests answer for this name; https, because WebGPU needs a secure page. */
 const origin = 'https://tamp.invalid';
-
-const flags = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** Where Chromium is, or undefined. CHROMIUM_PATH names another one. */
-export function chromiumPath(): string | undefined {
-  const { CHROMIUM_PATH } = process.env;
-  if (CHROMIUM_PATH !== undefined) return CHROMIUM_PATH;
-  return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-}
 
 function contentType(file: string): string {
   return file.endsWith('.wasm') ? 'application/wasm' : 'application/zip';
@@ -82,13 +66,8 @@ async function openPage(browser: Browser, files: ReadonlyMap<string, string>): P
 }
 
 /** Starts Chromium with the tests' page. */
-export async function startChromiumPage(executablePath: string): Promise<ChromiumPage> {
-  const browser = await chromium.launch({
-    executablePath,
-    headless: true,
-    chromiumSandbox: false,
-    args: flags,
-  });
+export async function startChromiumPage(): Promise<ChromiumPage> {
+  const browser = await launchChromium();
   const files = new Map<string, string>();
   try {
     const page = await openPage(browser, files);
