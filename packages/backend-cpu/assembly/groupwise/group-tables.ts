@@ -22,3 +22,21 @@ export function fillTables(scales: usize, zeros: usize, groups: i32, channels: i
   for (let i = half; i < half << 1; i += 16)
     v128.store(out + i, zeros ? i32x4.add(v128.load(out + i), middles) : middles);
 }
+
+/**
+ * Turns a table of zero points below 256 into pairs of 16 bits. With `halves` the lower four bits, and the upper four in a
+ * second table after it.
+ */
+export function pairZeros(zeros: usize, groups: i32, halves: bool): void {
+  const bytes = <usize>groups << 5,
+    low = i32x4.splat(15);
+  for (let i = zeros, end = zeros + bytes; i < end; i += 16) {
+    const zero = v128.load(i);
+    if (halves) {
+      const upper = i32x4.shr_u(zero, 4),
+        lower = v128.and(zero, low);
+      v128.store(i, v128.or(lower, i32x4.shl(lower, 16)));
+      v128.store(i + bytes, v128.or(upper, i32x4.shl(upper, 16)));
+    } else v128.store(i, v128.or(zero, i32x4.shl(zero, 16)));
+  }
+}

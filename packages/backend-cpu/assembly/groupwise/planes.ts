@@ -102,6 +102,20 @@ export function unpackSuperblock(b: usize, bits: i32, out: usize): usize {
   return b;
 }
 
+/** Unpacks one superblock of more than 4 bits: the lower four bits of each level to `out`, the rest after them. */
+export function unpackHalves(b: usize, bits: i32, out: usize): usize {
+  b = unpack4(b, out, 0);
+  out += UNPACKED_BYTES;
+  if (bits == 8) return unpack4(b, out, 0);
+  let shift = 0;
+  if (bits & 2) {
+    b = unpack2(b, out, 0);
+    shift = 2;
+  }
+  if (bits & 1) b = unpack1(b, out, shift);
+  return b;
+}
+
 /** Sets the planes of one level: channel n of the panel, step k of the superblock. The block starts as zeros. */
 export function packLevel(b: usize, bits: i32, n: i32, k: i32, level: i32): void {
   const half = <usize>(n >> 2),

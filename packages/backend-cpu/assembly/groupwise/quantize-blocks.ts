@@ -14,8 +14,11 @@ export function levelBytes(): usize {
 @unmanaged
 export class BlockParams {
   scale: f32;
-  /** Σ of levels at k mod 4 ∈ {0, 1} in the low 16 bits and at {2, 3} in the high ones. */
-  sums: i32;
+  /**
+   * {@link QuantizeBlocks.factor} · Σ of levels; with `pairs` Σ over k mod 4 ∈ {0, 1} in the low 16 bits and over
+   * {2, 3} in the high ones.
+   */
+  start: i32;
 }
 
 /** Bytes from one block's {@link BlockParams} to the next. */
@@ -34,6 +37,9 @@ export class QuantizeBlocks {
   params: usize;
   rows: i32;
   k: i32;
+  /** What each step of a symmetric weight's zero point takes off; −1 when the weight has zero points of its own. */
+  factor: i32;
+  pairs: i32;
 }
 
 /** Quantizes each row in symmetric blocks of 32. Units: rows. Scratch: one block of float32. */
@@ -74,9 +80,9 @@ export function quantizeBlocks(args: usize, begin: i32, end: i32, scratch: usize
       }
       const p = changetype<BlockParams>(params);
       p.scale = scale;
-      p.sums =
-        ((<i32>i16x8.extract_lane_s(sums, 0) + <i32>i16x8.extract_lane_s(sums, 1)) & 0xffff) |
-        ((<i32>i16x8.extract_lane_s(sums, 2) + <i32>i16x8.extract_lane_s(sums, 3)) << 16);
+      const even = (<i32>i16x8.extract_lane_s(sums, 0) + <i32>i16x8.extract_lane_s(sums, 1)) * q.factor,
+        odd = (<i32>i16x8.extract_lane_s(sums, 2) + <i32>i16x8.extract_lane_s(sums, 3)) * q.factor;
+      p.start = q.pairs ? (even & 0xffff) | (odd << 16) : even + odd;
       params += BLOCK_PARAMS_BYTES;
       x += <usize>BLOCK << 2;
     }

@@ -13,8 +13,10 @@ const EDGE_BYTES = 128;
 const UNPACKED_BYTES = 256;
 /** Scale and zero point of eight channels. */
 const TABLE_BYTES_PER_GROUP = 64;
-/** Widest level whose sums over a block of 32 fit into 16 bits. */
-const MAX_BLOCK_BITS = 4;
+/** The same where the zero point is in two halves, as in `assembly/groupwise/gemm-blocks.ts`. */
+const BLOCK_TABLE_BYTES_PER_GROUP = 96;
+/** Widest level whose sums over a block of 32 fit into 16 bits; wider ones are multiplied in two halves. */
+const SINGLE_BITS = 4;
 /** Quantized activations of one unit: half of a second-level cache. */
 const CACHE_BYTES = 512 * 1024;
 
@@ -73,8 +75,7 @@ export function groupwiseLinearKernel(backendName: string): tf.KernelConfig {
     if (m * n === 0) return info;
     const product = { x, panels, scales, zeroPoints, bias, out, m, n, k, bits, groupSize };
     if (call.text('activation') === 'float') floatProduct(call, product);
-    else if (bits <= MAX_BLOCK_BITS && (groupSize % SUPERBLOCK === 0 || groupSize === k))
-      blockProduct(call, product);
+    else if (groupSize % SUPERBLOCK === 0 || groupSize === k) blockProduct(call, product);
     else floatProduct(call, { ...product, x: roundedToBlocks(call, x, m, k) });
     return info;
   });
@@ -123,9 +124,18 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
   const activationBlocks = Math.ceil(p.k / SUPERBLOCK);
   const padded = activationBlocks * SUPERBLOCK;
   const levelBytes = simd === 'baseline' ? 2 : 1;
+  const pairs = simd === 'relaxed';
+  const inHalves = pairs && p.bits > SINGLE_BITS;
+  // A symmetric weight's zero point, in its upper half where there are two: the lower one is 0 then.
+  const middle = 2 ** (p.bits - 1 - (inHalves ? SINGLE_BITS : 0));
   const levels = temporaries.allocate(p.m * padded * levelBytes);
   const params = temporaries.allocate(p.m * activationBlocks * 8);
-  pool.run(Task.quantizeBlocks, [p.x, levels, params, p.m, p.k], p.m, p.m * p.k * 2);
+  pool.run(
+    Task.quantizeBlocks,
+    [p.x, levels, params, p.m, p.k, p.zeroPoints === 0 ? -middle : -1, pairs ? 1 : 0],
+    p.m,
+    p.m * p.k * 2,
+  );
   const panels = Math.ceil(p.n / CHANNELS);
   const blocks = rowBlocks({
     rows: p.m,
@@ -135,8 +145,8 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
     cacheBytes: CACHE_BYTES,
     fewest: 16,
   });
-  const tables = TABLE_BYTES_PER_GROUP * (p.k / p.groupSize);
-  pool.reserveScratch(EDGE_BYTES + tables + padded * CHANNELS);
+  const tables = BLOCK_TABLE_BYTES_PER_GROUP * (p.k / p.groupSize);
+  pool.reserveScratch(EDGE_BYTES + tables + padded * CHANNELS * (inHalves ? 2 : 1));
   pool.run(
     Task.gemmBlocks,
     [
