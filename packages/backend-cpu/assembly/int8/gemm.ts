@@ -1,11 +1,21 @@
 import { CHANNELS, PANEL_HEADER, panelBytes } from './pack';
 import { ROW_PARAMS_BYTES, RowParams } from './quantize';
-import { tile16Rows1, tile16Rows4, tile7Rows1, tile7Rows2, tileWideRows1, tileWideRows2 } from './tiles';
+import {
+  tile16Rows1, tile16Rows4, tile16Rows4Widened, tile7Rows1, tile7Rows2, tileSplitRows1, tileWideRows1, tileWideRows2,
+  widenedQuarter, widenPanel,
+} from './tiles';
 
-/** How the activations lie and what multiplies them: 16-bit levels; 7-bit levels in bytes; 8-bit levels in bytes. */
+/**
+ * How the activations lie and what multiplies them: 16-bit levels (with relaxed SIMD, rows that fill no tile are split
+ * in halves of four bits); 7-bit levels in bytes; 8-bit levels in bytes.
+ */
 const FORM_16: i32 = 0;
 const FORM_7: i32 = 1;
+/** From this many rows on, widening a panel to 16 bits once costs less than in every tile. */
+const WIDEN_ROWS: i32 = 32;
 
+/** Bytes of a tile of four rows and 16 channels. */
+const TILE_BYTES: usize = 256;
 /** Stands for an absent bias. */
 const ZEROS: usize = memory.data(64, 16);
 
@@ -65,10 +75,10 @@ function unshiftRow(shift: i32, sums: usize, c: usize): void {
     v128.store(c + i, i32x4.sub(v128.load(c + i), i32x4.mul(i32x4.splat(shift), v128.load(sums + i))));
 }
 
-/** Rows [row, row + count) of a panel, into `c` where 16 channels have room. */
+/** `count` rows of a panel, into `c` where 16 channels have room. `widened`: the panel in 16 bits, or 0. */
 // @ts-ignore: decorator
 @inline
-function tile(g: GemmInt8, a: usize, panel: usize, count: i32, c: usize, ldc: usize): void {
+function tile(g: GemmInt8, a: usize, panel: usize, widened: usize, count: i32, c: usize, ldc: usize): void {
   const b = panel + PANEL_HEADER,
     steps = g.kPadded >> 2;
   if (ASC_FEATURE_RELAXED_SIMD) {
@@ -84,14 +94,16 @@ function tile(g: GemmInt8, a: usize, panel: usize, count: i32, c: usize, ldc: us
     }
   }
   if (count == 4) {
-    tile16Rows4(a, b, steps, c, ldc);
-    tile16Rows4(a, b + 16, steps, c + 16, ldc);
-    tile16Rows4(a, b + 32, steps, c + 32, ldc);
-    tile16Rows4(a, b + 48, steps, c + 48, ldc);
-  } else tile16Rows1(a, b, steps, c);
+    const quarter = widenedQuarter(steps);
+    for (let i: usize = 0; i < 4; i++) {
+      if (widened) tile16Rows4Widened(a, widened + i * quarter, steps, c + (i << 4), ldc);
+      else tile16Rows4(a, b + (i << 4), steps, c + (i << 4), ldc);
+    }
+  } else if (ASC_FEATURE_RELAXED_SIMD) tileSplitRows1(a, b, steps, c);
+  else tile16Rows1(a, b, steps, c);
 }
 
-/** Units: row blocks × panels. Scratch: one tile of four rows and 16 channels. */
+/** Units: row blocks × panels. Scratch: one tile of four rows and 16 channels, a panel in 16 bits. */
 export function gemmInt8(args: usize, begin: i32, end: i32, scratch: usize): void {
   const g = changetype<GemmInt8>(args),
     panels = (g.n + CHANNELS - 1) / CHANNELS,
@@ -106,13 +118,18 @@ export function gemmInt8(args: usize, begin: i32, end: i32, scratch: usize): voi
       m1 = min(m0 + g.rowsPerUnit, g.m),
       inside = n0 + CHANNELS <= g.n,
       width = <usize>min(CHANNELS, g.n - n0) << 2;
-    let m = m0;
+    let m = m0,
+      widened: usize = 0;
+    if (g.form == FORM_16 && m1 - m0 >= WIDEN_ROWS) {
+      widened = scratch + TILE_BYTES;
+      widenPanel(panel + PANEL_HEADER, g.kPadded >> 2, widened);
+    }
     while (m < m1) {
       const count = m < whole ? tileRows : 1,
         target = g.out + ((<usize>m * <usize>g.n + <usize>n0) << 2),
         c = inside ? target : scratch,
         ldc = inside ? <usize>g.n << 2 : 64;
-      tile(g, g.levels + <usize>m * rowBytes, panel, count, c, ldc);
+      tile(g, g.levels + <usize>m * rowBytes, panel, widened, count, c, ldc);
       for (let i = 0; i < count; i++) {
         const row = c + <usize>i * ldc;
         if (!g.raw) finishRow(g, m + i, panel, n0, row);

@@ -30,7 +30,7 @@ export class QuantizeRows {
   k: i32;
   kPadded: i32;
   tileRows: i32;
-  /** 1 or 2. */
+  /** 1 or 2. With 2 and relaxed SIMD, rows past the last full tile are in halves of four bits, [kPadded / 4][2][4]. */
   levelBytes: i32;
   /** One symmetric scale per row, max|x| / 127.5; otherwise `scale` for all rows. */
   perRow: i32;
@@ -65,6 +65,7 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
       offset = i32x4.splat(zero - reinterpret<i32>(MAGIC)),
       tile = row / q.tileRows,
       whole = (tile + 1) * q.tileRows <= q.rows,
+      split = ASC_FEATURE_RELAXED_SIMD && wide && !whole,
       stride = whole ? step * <usize>q.tileRows : step,
       first = whole ? tile * q.tileRows : row;
     let out =
@@ -74,7 +75,7 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
     for (; k < vectors; k += 4) {
       const level = levelsOf(v128.load(x + (<usize>k << 2)), reciprocal, far, offset, low, high);
       sums = i32x4.add(sums, level);
-      put(out, level, wide);
+      put(out, level, wide, split);
       out += stride;
     }
     if (k < q.k) {
@@ -87,12 +88,12 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
       memory.copy(scratch, scratch + 16, tail);
       const level = v128.load(scratch);
       sums = i32x4.add(sums, level);
-      put(out, level, wide);
+      put(out, level, wide, split);
       out += stride;
       k += 4;
     }
     for (; k < q.kPadded; k += 4) {
-      put(out, i32x4.splat(0), wide);
+      put(out, i32x4.splat(0), wide, split);
       out += stride;
     }
     const params = changetype<RowParams>(q.params + <usize>row * ROW_PARAMS_BYTES);
@@ -103,9 +104,16 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
   }
 }
 
+const NIBBLES: usize = memory.data<u32>([15, 15, 15, 15], 16);
+
 // @ts-ignore: decorator
 @inline
-function put(out: usize, level: v128, wide: bool): void {
+function put(out: usize, level: v128, wide: bool, split: bool): void {
+  if (split) {
+    const halves = i16x8.narrow_i32x4_s(v128.and(level, v128.load(NIBBLES)), i32x4.shr_u(level, 4));
+    v128.store64_lane(out, i8x16.narrow_i16x8_u(halves, halves), 0);
+    return;
+  }
   const halves = i16x8.narrow_i32x4_s(level, level);
   if (wide) v128.store64_lane(out, halves, 0);
   else v128.store32_lane(out, i8x16.narrow_i16x8_u(halves, halves), 0);

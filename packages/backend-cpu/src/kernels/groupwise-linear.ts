@@ -128,8 +128,8 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
   const inHalves = pairs && p.bits > SINGLE_BITS;
   // A symmetric weight's zero point, in its upper half where there are two: the lower one is 0 then.
   const middle = 2 ** (p.bits - 1 - (inHalves ? SINGLE_BITS : 0));
-  const levels = temporaries.allocate(p.m * padded * levelBytes);
-  const params = temporaries.allocate(p.m * activationBlocks * 8);
+  const levels = temporaries.allocate(p.m * (padded * levelBytes + activationBlocks * 8));
+  const params = levels + p.m * padded * levelBytes;
   pool.run(
     Task.quantizeBlocks,
     [p.x, levels, params, p.m, p.k, p.zeroPoints === 0 ? -middle : -1, pairs ? 1 : 0],

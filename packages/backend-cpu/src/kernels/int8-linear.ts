@@ -11,6 +11,10 @@ const HEADER_BYTES = 64;
 const ROW_PARAMS_BYTES = 16;
 const K_MULTIPLE = 16;
 const RANGE_BLOCK = 16384;
+/** Bytes of a tile of `assembly/int8/gemm.ts`. */
+const TILE_BYTES = 256;
+/** What the four parts of a widened panel lie apart, in all. */
+const WIDENED_GAPS = 4 * 320;
 /** How the activations lie, as in `assembly/int8/gemm.ts`. */
 const Form = { sixteen: 0, seven: 1, wide: 2 } as const;
 /** Up to this k, (level − zero point) products of 8 bits each cannot leave int32. */
@@ -89,11 +93,11 @@ export function int8Product(backend: TampCpuBackend, temporaries: Temporaries, p
         ? Form.seven
         : Form.sixteen;
   const levelBytes = form === Form.sixteen ? 2 : 1;
-  // Signed levels are stored shifted where the product takes unsigned bytes, as if their zero point were 128.
-  const shift = form === Form.wide && symmetric ? 128 : 0;
+  // Signed levels are stored shifted where products take unsigned bits, as if their zero point were 128.
+  const shift = simd !== 'baseline' && symmetric ? 128 : 0;
   const padded = paddedK(k);
-  const levels = temporaries.allocate(m * padded * levelBytes);
-  const params = temporaries.allocate(m * ROW_PARAMS_BYTES);
+  const levels = temporaries.allocate(m * (padded * levelBytes + ROW_PARAMS_BYTES));
+  const params = levels + m * padded * levelBytes;
   pool.run(
     Task.quantizeRows,
     [
@@ -123,6 +127,7 @@ export function int8Product(backend: TampCpuBackend, temporaries: Temporaries, p
     cacheBytes: CACHE_BYTES,
     fewest: 16,
   });
+  if (form === Form.sixteen) pool.reserveScratch(TILE_BYTES + padded * CHANNELS * 2 + WIDENED_GAPS);
   pool.run(
     Task.gemmInt8,
     [

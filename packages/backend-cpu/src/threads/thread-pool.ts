@@ -6,7 +6,7 @@ import type { SpawnedWorker, ThreadPlatform } from './spawn-worker.js';
 /** Words of the longest argument block. */
 const ARGUMENT_WORDS = 64;
 /** Chunks per thread: a thread that is late or slow leaves the rest to the others. */
-const CHUNKS_PER_THREAD = 4;
+const CHUNKS_PER_THREAD = 8;
 /** Below this many elementary operations the hand-over costs more than a second thread saves. */
 const PARALLEL_COST = 60_000;
 

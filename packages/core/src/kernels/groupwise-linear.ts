@@ -18,10 +18,12 @@ export function groupwiseLinear(
   activation: 'float' | 'int8-block' = 'float',
 ): tf.Tensor {
   const { rows, columns, scheme } = weight;
+  const isMatrix = x.rank === 2 && x.shape[1] === columns;
   const result = runPackedKernel(
     'TampGroupwiseLinear',
     {
-      x: tf.reshape(x, [-1, columns]),
+      // See int8Linear.
+      x: isMatrix ? x : tf.reshape(x, [-1, columns]),
       levels: weight.levels,
       scales: weight.scales,
       zeroPoints: weight.zeroPoints ?? undefined,
@@ -29,5 +31,5 @@ export function groupwiseLinear(
     },
     { bits: scheme.bits, rows, columns, groupSize: kernelGroupSize(scheme, columns), activation },
   );
-  return tf.reshape(result, [...x.shape.slice(0, -1), rows]);
+  return isMatrix ? result : tf.reshape(result, [...x.shape.slice(0, -1), rows]);
 }

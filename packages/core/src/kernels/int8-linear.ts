@@ -19,10 +19,12 @@ export function int8Linear(
   activation: Int8Activation,
 ): tf.Tensor {
   const { rows, columns } = weight;
+  const isMatrix = x.rank === 2 && x.shape[1] === columns;
   const result = runPackedKernel(
     'TampInt8Linear',
     {
-      x: tf.reshape(x, [-1, columns]),
+      // A reshape that changes nothing takes a tenth of a small layer's time.
+      x: isMatrix ? x : tf.reshape(x, [-1, columns]),
       levels: weight.levels,
       scales: weight.scales,
       zeroPoints: weight.zeroPoints ?? undefined,
@@ -37,5 +39,5 @@ export function int8Linear(
       zeroPoint: activation.kind === 'static' ? activation.zeroPoint : 0,
     },
   );
-  return tf.reshape(result, [...x.shape.slice(0, -1), rows]);
+  return isMatrix ? result : tf.reshape(result, [...x.shape.slice(0, -1), rows]);
 }

@@ -23,8 +23,10 @@ export function runPackedKernel(
         'Install @tamp/backend-cpu and call registerCpuBackend(), or @tamp/backend-webgpu; tfjs\'s own "cpu" backend works too, slowly.',
     });
   }
-  const given = Object.entries(inputs).filter(
-    (entry): entry is [string, tf.Tensor] => entry[1] !== undefined,
-  );
-  return tf.engine().runKernel(name, Object.fromEntries(given), { ...attributes });
+  const given: Record<string, tf.Tensor> = {};
+  for (const key in inputs) {
+    const tensor = inputs[key];
+    if (tensor !== undefined) given[key] = tensor;
+  }
+  return tf.engine().runKernel(name, given, { ...attributes });
 }
