@@ -1,6 +1,6 @@
 // Makes a Llama with random weights, as bfloat16 in shards of 200 MB, to try recipes for large models on.
 //
-//   node examples/large-llama/make-model.mjs [--preset 39m|430m|0.5b|1b] [--seed 1] [--out examples/large-llama/model]
+//   node examples/large-llama/make-model.mjs [--preset 39m|430m|0.5b|1b] [--layers N] [--seed 1] [--out examples/large-llama/model]
 //
 // The same preset and seed give the same bytes on every machine. Needs the packages to be built (pnpm run build).
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
@@ -25,13 +25,18 @@ const presets = {
 const { values: options } = parseArgs({
   options: {
     preset: { type: 'string', default: '430m' },
+    // Fewer decoder layers than the preset has, for quick work.
+    layers: { type: 'string' },
     seed: { type: 'string', default: '1' },
     out: { type: 'string', default: fileURLToPath(new URL('./model', import.meta.url)) },
   },
 });
-const size = presets[options.preset];
-if (size === undefined)
+const preset = presets[options.preset];
+if (preset === undefined)
   throw new Error(`no preset ${options.preset}; there are ${Object.keys(presets).join(', ')}`);
+if (options.layers !== undefined && !/^[1-9]\d*$/.test(options.layers))
+  throw new Error('layers must be a whole number from 1 up');
+const size = { ...preset, ...(options.layers === undefined ? {} : { layers: Number(options.layers) }) };
 if (!/^\d+$/.test(options.seed)) throw new Error('the seed must be a whole number');
 
 const headDimension = 64;

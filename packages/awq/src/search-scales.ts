@@ -2,7 +2,7 @@ import {
   type AffineScheme,
   dequantizeWeight,
   nextTask,
-  quantizeWeight,
+  quantizeWithSearch,
   type RangeSearch,
   type SecondMoments,
 } from '@tamp/core';
@@ -126,7 +126,7 @@ async function outputError(
   for (const { values, rows, layer } of weights) {
     const scaled = values.map((value, i) => value * scales[channelOf[i % columns]]);
     const quantized = dequantizeWeight(
-      quantizeWeight(scaled, rows, columns, scheme, {
+      await quantizeWithSearch(scaled, rows, columns, scheme, {
         layer,
         ...(range === undefined ? {} : { search: range }),
       }),

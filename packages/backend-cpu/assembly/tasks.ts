@@ -8,13 +8,15 @@ import { gemmGroupwise } from './groupwise/gemm-float';
 import { packGroupwise } from './groupwise/pack';
 import { quantizeBlocks } from './groupwise/quantize-blocks';
 import { roundBlocks } from './groupwise/round-blocks';
+import { roundColumns } from './gptq/round-columns';
+import { searchRanges } from './gptq/search-ranges';
 import { gemmInt8 } from './int8/gemm';
 import { packInt8 } from './int8/pack';
 import { quantizeRows, rangeOfBlocks } from './int8/quantize';
 import { attention } from './nn/attention';
 import { binary } from './nn/elementwise';
-import { choleskyColumn, invertLowerTransposed } from './linear-algebra/cholesky';
-import { accumulateGram } from './linear-algebra/gram';
+import { gram } from './linear-algebra/gram';
+import { factorDiagonal, permuteUpper, solveAbove, updateAbove } from './linear-algebra/upper-factor';
 import { rmsNorm } from './nn/rms-norm';
 import { rotary } from './nn/rotary';
 import { softmaxRows } from './nn/softmax';
@@ -90,13 +92,25 @@ export function runTask(task: i32, args: usize, begin: i32, end: i32, scratch: u
       scatterWindows(args, begin, end, scratch);
       break;
     case 21:
-      accumulateGram(args, begin, end, scratch);
+      gram(args, begin, end, scratch);
       break;
     case 22:
-      choleskyColumn(args, begin, end, scratch);
+      permuteUpper(args, begin, end, scratch);
       break;
     case 23:
-      invertLowerTransposed(args, begin, end, scratch);
+      factorDiagonal(args, begin, end, scratch);
+      break;
+    case 24:
+      solveAbove(args, begin, end, scratch);
+      break;
+    case 25:
+      updateAbove(args, begin, end, scratch);
+      break;
+    case 26:
+      roundColumns(args, begin, end, scratch);
+      break;
+    case 27:
+      searchRanges(args, begin, end, scratch);
       break;
     default:
       unreachable();

@@ -1,6 +1,7 @@
 // Compiles assembly/ with AssemblyScript's own compiler and writes the modules as base64 into dist/wasm/kernels.js,
-// a form that Node, bundlers and browsers all load without a further file. The modules are deflated as one: they have
-// most of their code in common, and base64 hides that from the compression of a web server.
+// a form that Node, bundlers and browsers all load without a further file. The modules are deflated as one, by
+// pieces in turn: they have most of their code in common, DEFLATE looks back 32 KiB for it, and base64 hides it from the
+// compression of a web server.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,9 +55,11 @@ function memoryFlagOffset(shared, unshared) {
   return offsets[0];
 }
 
+/** Pieces of a module: so many that a piece of each, which hold about the same functions, fit into DEFLATE's window. */
+const pieceCount = 8;
+
 const lines = [];
 const modules = [];
-let start = 0;
 for (const [name, relaxed] of [
   ['baseline', false],
   ['relaxed', true],
@@ -64,18 +67,29 @@ for (const [name, relaxed] of [
   const shared = await compile({ relaxed, shared: true });
   const unshared = await compile({ relaxed, shared: false });
   const flag = memoryFlagOffset(shared, unshared);
-  lines.push(
-    `export const ${name} = {`,
-    `  start: ${start},`,
-    `  end: ${start + shared.length},`,
-    `  memoryFlag: { offset: ${flag}, shared: ${shared[flag]}, unshared: ${unshared[flag]} },`,
-    '};',
-  );
-  modules.push(shared);
-  start += shared.length;
+  modules.push({ name, bytes: shared, pieces: [], flag, unshared: unshared[flag] });
   console.log(`${name}: ${shared.length} bytes`);
 }
-const deflated = deflateRawSync(Buffer.concat(modules), { level: 9 });
+const inTurn = [];
+let start = 0;
+for (let i = 0; i < pieceCount; i++) {
+  for (const { bytes, pieces } of modules) {
+    const bound = (count) => Math.round((count * bytes.length) / pieceCount);
+    const piece = bytes.subarray(bound(i), bound(i + 1));
+    pieces.push([start, start + piece.length]);
+    inTurn.push(piece);
+    start += piece.length;
+  }
+}
+for (const { name, bytes, pieces, flag, unshared } of modules) {
+  lines.push(
+    `export const ${name} = {`,
+    `  pieces: ${JSON.stringify(pieces)},`,
+    `  memoryFlag: { offset: ${flag}, shared: ${bytes[flag]}, unshared: ${unshared} },`,
+    '};',
+  );
+}
+const deflated = deflateRawSync(Buffer.concat(inTurn), { level: 9 });
 console.log(`deflated together: ${deflated.length} bytes`);
 lines.push(`export const deflatedModules = '${deflated.toString('base64')}';`);
 mkdirSync(join(root, 'dist/wasm'), { recursive: true });

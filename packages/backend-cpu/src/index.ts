@@ -1,5 +1,4 @@
 export type { RuntimeOptions } from './backend/runtime.js';
 export type { TampCpuBackend } from './backend/tamp-cpu-backend.js';
-export { Float64Matrix } from './linear-algebra/float64-matrix.js';
 export { type CpuBackend, type CpuBackendOptions, registerCpuBackend } from './register.js';
 export { type SimdVariant, supportedSimdVariants } from './wasm/simd-variant.js';

@@ -6,10 +6,11 @@ export {
   type QuantizeWeightOptions,
   quantizeWeight,
   type ScaleFormat,
+  type WeightRanges,
 } from './affine/quantize-weight.js';
 export type { RangeSearch } from './affine/range-search.js';
 export { createPackedRounder, type PackedRounder, type PackedWeight } from './affine/round-packed.js';
-export { type WeightError, weightError } from './affine/weight-error.js';
+export { errorOfSums, type WeightError, weightError } from './affine/weight-error.js';
 export { blobSource } from './bytes/blob-source.js';
 export {
   type ByteSink,
@@ -62,10 +63,15 @@ export { replaceOperators } from './graph/rewrite.js';
 export { matchOperators, matchScopes, type TargetSelection } from './graph/targets.js';
 // Kernel contracts
 export { appendRows, roomForRows } from './kernels/append-rows.js';
-export { activationBlockSize, type PackedKernelName } from './kernels/contract.js';
+export {
+  activationBlockSize,
+  type CalibrationKernelName,
+  type PackedKernelName,
+} from './kernels/contract.js';
 export { dequantizeWeightTensor } from './kernels/dequantize-weight.js';
 export type { FusedKernelName } from './kernels/fused.js';
 export { gatherRows } from './kernels/gather-rows.js';
+export { gram } from './kernels/gram.js';
 export { groupwiseLinear } from './kernels/groupwise-linear.js';
 export { type Int8Activation, int8Activation } from './kernels/int8-activation.js';
 export { int8Linear } from './kernels/int8-linear.js';
@@ -90,6 +96,14 @@ export {
 } from './kernels/reference/quantize-activation.js';
 export { registerReferenceKernels } from './kernels/reference/register.js';
 export { type LevelParams, type Requantization, requantizeReference } from './kernels/requantize.js';
+export {
+  type ColumnRounding,
+  type RoundedColumns,
+  roundColumns,
+  type TurnRanges,
+} from './kernels/round-columns.js';
+export { quantizeWithSearch, searchRanges } from './kernels/search-ranges.js';
+export { upperFactor } from './kernels/upper-factor.js';
 export type { Model } from './model/model.js';
 export {
   createModelEditor,

@@ -92,19 +92,23 @@ function create(settings: GptqSettings): Modifier {
         // Layers with one input share its Hessian and factor, and these are gone before the next input's are made.
         const hessian = await accumulator.finish();
         let factor: DampedFactor | undefined;
-        for (const layer of inside) {
-          if (inputKey(layer) !== key) continue;
-          editor.signal.throwIfAborted();
-          if (hessian.rows === 0) {
-            throw new TampError('no calibration data reached it', {
-              code: 'data',
-              at: { layer: layer.layer },
-              remedy: 'Give at least one calibration sample.',
-            });
+        try {
+          for (const layer of inside) {
+            if (inputKey(layer) !== key) continue;
+            editor.signal.throwIfAborted();
+            if (hessian.rows === 0) {
+              throw new TampError('no calibration data reached it', {
+                code: 'data',
+                at: { layer: layer.layer },
+                remedy: 'Give at least one calibration sample.',
+              });
+            }
+            factor ??= await factorFor(layer, hessian, settings);
+            await rewriteLayer(layer, hessian, factor, editor, settings);
+            await nextTask();
           }
-          factor ??= await factorFor(layer, hessian, settings);
-          await rewriteLayer(layer, hessian, factor, editor, settings);
-          await nextTask();
+        } finally {
+          factor?.dispose();
         }
       }
       accumulators = new Map();

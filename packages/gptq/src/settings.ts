@@ -61,7 +61,10 @@ export interface GptqOptions {
   readonly damping?: number;
   /** In which order columns are rounded. Default `static`. */
   readonly order?: ColumnOrder;
-  /** Columns between two updates of all later ones; changes speed, not results. Default 128. */
+  /**
+   * Columns between two updates of all later ones, on backends without kernels for GPTQ; changes speed, not results.
+   * Default 128.
+   */
   readonly blockSize?: number;
   /** Format scales are stored in; they are rounded to it before levels are chosen. Default `float32`. */
   readonly scaleDtype?: ScaleFormat;
@@ -142,7 +145,9 @@ export const settingsSchema: z.ZodType<GptqSettings> = z.strictObject({
     .min(1)
     .max(65536)
     .default(128)
-    .describe('Columns between two updates of all later ones; changes speed, not results.'),
+    .describe(
+      'Columns between two updates of all later ones, on backends without kernels for it; changes speed, not results.',
+    ),
   scaleDtype: z
     .enum(['float32', 'float16', 'bfloat16'])
     .default('float32')

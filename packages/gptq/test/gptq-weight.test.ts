@@ -1,3 +1,4 @@
+import { registerCpuBackend } from '@tamp/backend-cpu';
 import {
   type AffineScheme,
   dequantizeWeight,
@@ -11,7 +12,6 @@ import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ColumnOrder, columnOrder } from '../src/factor/column-order.js';
 import { dampedFactor } from '../src/factor/damped-factor.js';
-import { factorize } from '../src/factor/factorize.js';
 import { gptqWeight } from '../src/quantize/gptq-weight.js';
 import { outputEnergyLost } from '../src/quantize/output-loss.js';
 import { correlatedInputs, outputError, secondMoments } from './correlated-inputs.js';
@@ -33,7 +33,7 @@ async function quantize(scheme: AffineScheme, order: ColumnOrder, blockSize = 32
   const groupSize = scheme.granularity.kind === 'group' ? scheme.granularity.groupSize : columns;
   const factor = await dampedFactor(hessian, columnOrder(hessian, order, groupSize), 0.01, 'layer');
   const importance = Float32Array.from({ length: columns }, (_, i) => hessian.values[i * columns + i]);
-  const quantized = await gptqWeight(weight, rows, scheme, factor, {
+  const { quantized, figures } = await gptqWeight(weight, rows, scheme, factor, {
     order,
     blockSize,
     importance,
@@ -42,210 +42,214 @@ async function quantize(scheme: AffineScheme, order: ColumnOrder, blockSize = 32
     scaleFormat: 'float32',
     ...(mse ? { search: {} } : {}),
   });
-  return { quantized, factor, importance };
+  return { quantized, figures, factor };
 }
 
-beforeAll(() => tf.setBackend('cpu'));
+// The same tests with the reference in TypeScript and with kernels.
+describe.each(['cpu', 'tamp-cpu'])('on the backend %s', (backend) => {
+  beforeAll(async () => {
+    if (backend === 'tamp-cpu') await registerCpuBackend();
+    await tf.setBackend(backend);
+  });
 
-describe('factorize', () => {
-  test.each([1, 5, 64, 65, 200])('R · Rᵀ is the matrix, of %d columns', async (n) => {
-    const tensors = tf.memory().numTensors;
-    const moments = secondMoments(correlatedInputs(3 * n, n, n), 3 * n, n);
-    const r = Float32Array.from(moments.flat());
-    expect(await factorize(r, n)).toBe(true);
-    for (let i = 0; i < n; i++) {
-      for (let j = i; j < n; j++) {
-        let sum = 0;
-        for (let k = j; k < n; k++) sum += r[i * n + k] * r[j * n + k];
-        // Cholesky in float32 is backward stable: an error of about n units of rounding of the diagonal.
-        const size = Math.sqrt(moments[i][i] * moments[j][j]);
-        expect(Math.abs(sum - moments[i][j])).toBeLessThan(n * 2e-7 * size + 1e-7 * size);
+  describe('the Hessian', () => {
+    test('is that of all rows, however they come, more columns than one product holds included', async () => {
+      const [wide, count] = [520, 30];
+      const inputs = correlatedInputs(count, wide, 9);
+      const whole = await hessianOf(inputs, wide);
+      const accumulator = secondMomentsObserver(wide, 'layer');
+      for (const [from, to] of [
+        [0, 7],
+        [7, 8],
+        [8, 30],
+      ]) {
+        await accumulator.add(inputs.subarray(from * wide, to * wide));
       }
-    }
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
-  test('says so when the matrix is not positive definite', async () => {
-    expect(await factorize(Float32Array.of(1, 2, 0, 1), 2)).toBe(false);
-    expect(await factorize(Float32Array.of(Number.NaN), 1)).toBe(false);
-  });
-});
-
-describe('the Hessian', () => {
-  test('is that of all rows, however they come, more columns than one product holds included', async () => {
-    const [wide, count] = [520, 30];
-    const inputs = correlatedInputs(count, wide, 9);
-    const whole = await hessianOf(inputs, wide);
-    const accumulator = secondMomentsObserver(wide, 'layer');
-    for (const [from, to] of [
-      [0, 7],
-      [7, 8],
-      [8, 30],
-    ]) {
-      await accumulator.add(inputs.subarray(from * wide, to * wide));
-    }
-    const parts = await accumulator.finish();
-    expect(parts.rows).toBe(count);
-    expect(parts.values).toEqual(whole.values);
-    const exact = secondMoments(inputs, count, wide);
-    let largest = 0;
-    for (let i = 0; i < wide; i++) {
-      for (let j = i; j < wide; j++) {
-        const size = Math.sqrt(exact[i][i] * exact[j][j]);
-        largest = Math.max(largest, Math.abs(whole.values[i * wide + j] - exact[i][j]) / size);
+      const parts = await accumulator.finish();
+      expect(parts.rows).toBe(count);
+      expect(parts.values).toEqual(whole.values);
+      const exact = secondMoments(inputs, count, wide);
+      let largest = 0;
+      for (let i = 0; i < wide; i++) {
+        for (let j = i; j < wide; j++) {
+          const size = Math.sqrt(exact[i][i] * exact[j][j]);
+          largest = Math.max(largest, Math.abs(whole.values[i * wide + j] - exact[i][j]) / size);
+        }
       }
-    }
-    // Sums of 30 float32 products.
-    expect(largest).toBeLessThan(30 * 6e-8);
-  });
-
-  test('refuses NaN, naming the layer', async () => {
-    const accumulator = secondMomentsObserver(2, 'model.layers.0.mlp.up_proj');
-    await expect(accumulator.add(Float32Array.of(1, Number.NaN))).rejects.toThrow(
-      'model.layers.0.mlp.up_proj: its input holds NaN or infinity on the calibration data',
-    );
-  });
-});
-
-describe('gptqWeight', () => {
-  test('rounds as the paper does through the inverse Hessian', async () => {
-    const scheme: AffineScheme = { bits: 4, symmetric: true, granularity: { kind: 'group', groupSize: 32 } };
-    const { quantized, factor } = await quantize(scheme, 'static');
-    const moments = secondMoments(x, samples, columns);
-    const damped = moments.map((row, i) => row.map((value, j) => (i === j ? value + factor.added : value)));
-    const reference = textbookGptq(weight, rows, damped, factor.order, scheme, quantized.scales);
-    const different = reference.filter((level, i) => level !== quantized.levels[i]).length;
-    // Float32 against doubles: a value that falls on the other side of a half moves what comes after it in its row.
-    expect(different / reference.length).toBeLessThan(0.02);
-  });
-
-  test('with uncorrelated inputs of one size it rounds to nearest', async () => {
-    const scheme: AffineScheme = { bits: 3, symmetric: false, granularity: { kind: 'channel' } };
-    const values = new Float32Array(columns * columns);
-    for (let i = 0; i < columns; i++) values[i * columns + i] = 2;
-    const hessian: SecondMoments = { columns, values, rows: 1 };
-    const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', columns), 0.01, 'layer');
-    const quantized = await gptqWeight(weight, rows, scheme, factor, {
-      order: 'static',
-      blockSize: 40,
-      importance: new Float32Array(columns).fill(2),
-      layer: 'layer',
-      signal,
-      scaleFormat: 'float32',
+      // Sums of 30 float32 products.
+      expect(largest).toBeLessThan(30 * 6e-8);
     });
-    expect(quantized).toEqual(quantizeWeight(weight, rows, columns, scheme));
+
+    test('refuses NaN, naming the layer', async () => {
+      const accumulator = secondMomentsObserver(2, 'model.layers.0.mlp.up_proj');
+      await expect(accumulator.add(Float32Array.of(1, Number.NaN))).rejects.toThrow(
+        'model.layers.0.mlp.up_proj: its input holds NaN or infinity on the calibration data',
+      );
+    });
   });
 
-  test('outputs change less than with rounding to nearest, whatever the scheme and the order', async () => {
-    const tensors = tf.memory().numTensors;
-    for (const bits of [2, 3, 4, 6, 8]) {
-      for (const symmetric of [true, false]) {
-        for (const granularity of [
-          { kind: 'group', groupSize: 24 },
-          { kind: 'channel' },
-          { kind: 'tensor' },
-        ] as const) {
-          const scheme: AffineScheme = { bits, symmetric, granularity };
-          const nearest = dequantizeWeight(quantizeWeight(weight, rows, columns, scheme));
-          const before = outputError(x, weight, nearest, rows, columns);
-          for (const order of ['none', 'static', 'group'] as const) {
-            const { quantized } = await quantize(scheme, order);
-            const after = outputError(x, weight, dequantizeWeight(quantized), rows, columns);
-            expect([bits, symmetric, granularity.kind, order, after < 0.8 * before]).toEqual([
-              bits,
-              symmetric,
-              granularity.kind,
-              order,
-              true,
-            ]);
+  describe('gptqWeight', () => {
+    test('rounds as the paper does through the inverse Hessian', async () => {
+      const scheme: AffineScheme = {
+        bits: 4,
+        symmetric: true,
+        granularity: { kind: 'group', groupSize: 32 },
+      };
+      const { quantized, factor } = await quantize(scheme, 'static');
+      const moments = secondMoments(x, samples, columns);
+      const damped = moments.map((row, i) => row.map((value, j) => (i === j ? value + factor.added : value)));
+      const reference = textbookGptq(weight, rows, damped, factor.order, scheme, quantized.scales);
+      const different = reference.filter((level, i) => level !== quantized.levels[i]).length;
+      // Float32 against doubles: a value that falls on the other side of a half moves what comes after it in its row.
+      expect(different / reference.length).toBeLessThan(0.02);
+    });
+
+    test('with uncorrelated inputs of one size it rounds to nearest', async () => {
+      const scheme: AffineScheme = { bits: 3, symmetric: false, granularity: { kind: 'channel' } };
+      const values = new Float32Array(columns * columns);
+      for (let i = 0; i < columns; i++) values[i * columns + i] = 2;
+      const hessian: SecondMoments = { columns, values, rows: 1 };
+      const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', columns), 0.01, 'layer');
+      const { quantized } = await gptqWeight(weight, rows, scheme, factor, {
+        order: 'static',
+        blockSize: 40,
+        importance: new Float32Array(columns).fill(2),
+        layer: 'layer',
+        signal,
+        scaleFormat: 'float32',
+      });
+      expect(quantized).toEqual(quantizeWeight(weight, rows, columns, scheme));
+    });
+
+    test('outputs change less than with rounding to nearest, whatever the scheme and the order', async () => {
+      const tensors = tf.memory().numTensors;
+      for (const bits of [2, 3, 4, 6, 8]) {
+        for (const symmetric of [true, false]) {
+          for (const granularity of [
+            { kind: 'group', groupSize: 24 },
+            { kind: 'channel' },
+            { kind: 'tensor' },
+          ] as const) {
+            const scheme: AffineScheme = { bits, symmetric, granularity };
+            const nearest = dequantizeWeight(quantizeWeight(weight, rows, columns, scheme));
+            const before = outputError(x, weight, nearest, rows, columns);
+            for (const order of ['none', 'static', 'group'] as const) {
+              const { quantized, factor } = await quantize(scheme, order);
+              factor.dispose();
+              const after = outputError(x, weight, dequantizeWeight(quantized), rows, columns);
+              expect([bits, symmetric, granularity.kind, order, after < 0.8 * before]).toEqual([
+                bits,
+                symmetric,
+                granularity.kind,
+                order,
+                true,
+              ]);
+            }
           }
         }
       }
-    }
-    expect(tf.memory().numTensors).toBe(tensors);
-  });
-
-  test('range search with the inputs in mind lowers the error further at 3 bits', async () => {
-    const scheme: AffineScheme = { bits: 3, symmetric: true, granularity: { kind: 'group', groupSize: 24 } };
-    const errors = await Promise.all(
-      [false, true].map(async (mse) => {
-        const { quantized } = await quantize(scheme, 'static', 32, mse);
-        return outputError(x, weight, dequantizeWeight(quantized), rows, columns);
-      }),
-    );
-    expect(errors[1]).toBeLessThan(0.9 * errors[0]);
-  });
-
-  test('the size of blocks changes speed, not results, but for the last bits of sums', async () => {
-    const scheme: AffineScheme = { bits: 4, symmetric: true, granularity: { kind: 'group', groupSize: 32 } };
-    for (const order of ['static', 'group'] as const) {
-      const [small, large] = [await quantize(scheme, order, 8), await quantize(scheme, order, 96)];
-      const different = small.quantized.levels.filter(
-        (level, i) => level !== large.quantized.levels[i],
-      ).length;
-      expect(different / (rows * columns)).toBeLessThan(0.02);
-    }
-  });
-
-  test('the share of energy lost is what the outputs show', async () => {
-    const scheme: AffineScheme = { bits: 3, symmetric: true, granularity: { kind: 'group', groupSize: 32 } };
-    const { quantized, factor, importance } = await quantize(scheme, 'static');
-    const values = dequantizeWeight(quantized);
-    const lost = await outputEnergyLost(weight, values, rows, factor, importance);
-    const energy = outputError(x, weight, new Float32Array(weight.length), rows, columns);
-    // The damping is taken off again in float32, which leaves about 1e-4 of a small difference.
-    expect(lost / (outputError(x, weight, values, rows, columns) / energy)).toBeCloseTo(1, 3);
-  });
-
-  test('columns whose input is always 0 are rounded to nearest and burden no other', async () => {
-    const dead = 17;
-    const inputs = x.map((value, i) => (i % columns === dead ? 0 : value));
-    const hessian = await hessianOf(inputs, columns);
-    const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', 32), 0.01, 'layer');
-    const scheme: AffineScheme = { bits: 4, symmetric: true, granularity: { kind: 'channel' } };
-    const quantized = await gptqWeight(weight, rows, scheme, factor, {
-      order: 'static',
-      blockSize: 32,
-      importance: Float32Array.from({ length: columns }, (_, i) => hessian.values[i * columns + i]),
-      layer: 'layer',
-      signal,
-      scaleFormat: 'float32',
+      expect(tf.memory().numTensors).toBe(tensors);
     });
-    const nearest = quantizeWeight(weight, rows, columns, scheme);
-    for (let row = 0; row < rows; row++) {
-      expect(quantized.levels[row * columns + dead]).toBe(nearest.levels[row * columns + dead]);
-    }
-  });
-});
 
-describe('damping', () => {
-  test('grows until the Hessian is positive definite, and the result says so', async () => {
-    // Three rows cannot span 96 columns.
-    const hessian = await hessianOf(x.subarray(0, 3 * columns), columns);
-    const order = columnOrder(hessian, 'static', 32);
-    const asked = await dampedFactor(hessian, order, 0.01, 'layer');
-    expect(asked.damping).toBe(0.01);
-    const grown = await dampedFactor(hessian, order, 0, 'layer');
-    expect(grown.damping).toBeGreaterThanOrEqual(1e-4);
+    test('range search with the inputs in mind lowers the error further at 3 bits', async () => {
+      const scheme: AffineScheme = {
+        bits: 3,
+        symmetric: true,
+        granularity: { kind: 'group', groupSize: 24 },
+      };
+      const errors = await Promise.all(
+        [false, true].map(async (mse) => {
+          const { quantized } = await quantize(scheme, 'static', 32, mse);
+          return outputError(x, weight, dequantizeWeight(quantized), rows, columns);
+        }),
+      );
+      expect(errors[1]).toBeLessThan(0.9 * errors[0]);
+    });
+
+    test('the size of blocks changes speed, not results, but for the last bits of sums', async () => {
+      const scheme: AffineScheme = {
+        bits: 4,
+        symmetric: true,
+        granularity: { kind: 'group', groupSize: 32 },
+      };
+      for (const order of ['static', 'group'] as const) {
+        const [small, large] = [await quantize(scheme, order, 8), await quantize(scheme, order, 96)];
+        const different = small.quantized.levels.filter(
+          (level, i) => level !== large.quantized.levels[i],
+        ).length;
+        expect(different / (rows * columns)).toBeLessThan(0.02);
+      }
+    });
+
+    test('the share of energy lost is what the outputs show', async () => {
+      const scheme: AffineScheme = {
+        bits: 3,
+        symmetric: true,
+        granularity: { kind: 'group', groupSize: 32 },
+      };
+      const { quantized, figures, factor } = await quantize(scheme, 'static');
+      const values = dequantizeWeight(quantized);
+      const lost = await outputEnergyLost(weight, figures, rows, factor);
+      factor.dispose();
+      const energy = outputError(x, weight, new Float32Array(weight.length), rows, columns);
+      // The damping is taken off again in float32, which leaves about 1e-4 of a small difference.
+      expect(lost / (outputError(x, weight, values, rows, columns) / energy)).toBeCloseTo(1, 3);
+    });
+
+    test('columns whose input is always 0 are rounded to nearest and burden no other', async () => {
+      const dead = 17;
+      const inputs = x.map((value, i) => (i % columns === dead ? 0 : value));
+      const hessian = await hessianOf(inputs, columns);
+      const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', 32), 0.01, 'layer');
+      const scheme: AffineScheme = { bits: 4, symmetric: true, granularity: { kind: 'channel' } };
+      const { quantized } = await gptqWeight(weight, rows, scheme, factor, {
+        order: 'static',
+        blockSize: 32,
+        importance: Float32Array.from({ length: columns }, (_, i) => hessian.values[i * columns + i]),
+        layer: 'layer',
+        signal,
+        scaleFormat: 'float32',
+      });
+      const nearest = quantizeWeight(weight, rows, columns, scheme);
+      for (let row = 0; row < rows; row++) {
+        expect(quantized.levels[row * columns + dead]).toBe(nearest.levels[row * columns + dead]);
+      }
+    });
   });
 
-  test('is given up with advice when no amount helps', async () => {
-    const values = Float32Array.of(1, 1e30, 1e30, 1);
-    await expect(
-      dampedFactor(
-        { columns: 2, values, rows: 5 },
-        Int32Array.of(0, 1),
-        0.01,
-        'model.layers.3.mlp.down_proj',
-      ),
-    ).rejects.toThrow(
-      /^model\.layers\.3\.mlp\.down_proj: the Hessian .* even with a damping of 1000\. Give more calibration data \(5 rows were seen for 2 columns\)/,
-    );
+  describe('damping', () => {
+    test('grows until the Hessian is positive definite, and the result says so', async () => {
+      // Three rows cannot span 96 columns.
+      const hessian = await hessianOf(x.subarray(0, 3 * columns), columns);
+      const order = columnOrder(hessian, 'static', 32);
+      const asked = await dampedFactor(hessian, order, 0.01, 'layer');
+      expect(asked.damping).toBe(0.01);
+      const grown = await dampedFactor(hessian, order, 0, 'layer');
+      expect(grown.damping).toBeGreaterThanOrEqual(1e-4);
+    });
+
+    test('is given up with advice when no amount helps', async () => {
+      const values = Float32Array.of(1, 1e30, 1e30, 1);
+      await expect(
+        dampedFactor(
+          { columns: 2, values, rows: 5 },
+          Int32Array.of(0, 1),
+          0.01,
+          'model.layers.3.mlp.down_proj',
+        ),
+      ).rejects.toThrow(
+        /^model\.layers\.3\.mlp\.down_proj: the Hessian .* even with a damping of 1000\. Give more calibration data \(5 rows were seen for 2 columns\)/,
+      );
+    });
   });
 });
 
 test('group order keeps groups together', async () => {
-  const hessian = await hessianOf(x, columns);
+  const hessian: SecondMoments = {
+    columns,
+    values: Float32Array.from(secondMoments(x, samples, columns).flat()),
+    rows: samples,
+  };
   const order = Array.from(columnOrder(hessian, 'group', 24), (column) => Math.floor(column / 24));
   const changes = order.filter((group, i) => i > 0 && group !== order[i - 1]).length;
   expect(changes).toBe(3);

@@ -4,15 +4,15 @@ import {
   nextTask,
   type QuantizedWeight,
   type QuantizeWeightOptions,
-  quantizeWeight,
+  quantizeWithSearch,
   scaleCount,
 } from '@tamp/core';
 
-/** Weights quantized in one go: with a range search some tenths of a second. */
+/** Weights quantized in one go: with a range search at most some tenths of a second. */
 const blockElements = 2 ** 20;
 
 /**
- * `quantizeWeight`, some rows at a time, so that a page stays alive and a signal is obeyed while a large weight is
+ * `quantizeWithSearch`, some rows at a time, so that a page stays alive and a signal is obeyed while a large weight is
  * searched. The result is the same: no row depends on another, except with one scale for all, which is done in one go.
  */
 export async function quantizeRows(
@@ -25,7 +25,7 @@ export async function quantizeRows(
 ): Promise<QuantizedWeight> {
   const step = Math.max(1, Math.floor(blockElements / columns));
   if (scheme.granularity.kind === 'tensor' || rows <= step) {
-    return quantizeWeight(weight, rows, columns, scheme, options);
+    return quantizeWithSearch(weight, rows, columns, scheme, options);
   }
   // Before the work, and with the position in the whole weight.
   checkFinite(weight, { layer: options.layer, columns });
@@ -36,7 +36,7 @@ export async function quantizeRows(
   for (let row = 0; row < rows; row += step) {
     const count = Math.min(step, rows - row);
     const block = weight.subarray(row * columns, (row + count) * columns);
-    const quantized = quantizeWeight(block, count, columns, scheme, options);
+    const quantized = await quantizeWithSearch(block, count, columns, scheme, options);
     levels.set(quantized.levels, row * columns);
     scales.set(quantized.scales, row * perRow);
     if (quantized.zeroPoints !== undefined) zeroPoints.set(quantized.zeroPoints, row * perRow);

@@ -33,43 +33,8 @@ export function tile4(a: usize, lda: usize, b: usize, k: i32, c: usize, ldc: usi
     s0 = v128.load(c3);
     s1 = v128.load(c3, 16);
   }
-  while (k >= 2) {
-    let b0 = v128.load(b),
-      b1 = v128.load(b, 16);
-    let x = v128.load_splat<u32>(a);
-    p0 = multiplyAdd(p0, b0, x);
-    p1 = multiplyAdd(p1, b1, x);
-    x = v128.load_splat<u32>(a1);
-    q0 = multiplyAdd(q0, b0, x);
-    q1 = multiplyAdd(q1, b1, x);
-    x = v128.load_splat<u32>(a2);
-    r0 = multiplyAdd(r0, b0, x);
-    r1 = multiplyAdd(r1, b1, x);
-    x = v128.load_splat<u32>(a3);
-    s0 = multiplyAdd(s0, b0, x);
-    s1 = multiplyAdd(s1, b1, x);
-    b0 = v128.load(b, 32);
-    b1 = v128.load(b, 48);
-    x = v128.load_splat<u32>(a, 4);
-    p0 = multiplyAdd(p0, b0, x);
-    p1 = multiplyAdd(p1, b1, x);
-    x = v128.load_splat<u32>(a1, 4);
-    q0 = multiplyAdd(q0, b0, x);
-    q1 = multiplyAdd(q1, b1, x);
-    x = v128.load_splat<u32>(a2, 4);
-    r0 = multiplyAdd(r0, b0, x);
-    r1 = multiplyAdd(r1, b1, x);
-    x = v128.load_splat<u32>(a3, 4);
-    s0 = multiplyAdd(s0, b0, x);
-    s1 = multiplyAdd(s1, b1, x);
-    a += 8;
-    a1 += 8;
-    a2 += 8;
-    a3 += 8;
-    b += 64;
-    k -= 2;
-  }
-  if (k) {
+  // One step a turn: engines load everything a turn needs at its start, and two steps would not fit in the registers.
+  while (k) {
     const b0 = v128.load(b),
       b1 = v128.load(b, 16);
     let x = v128.load_splat<u32>(a);
@@ -84,6 +49,12 @@ export function tile4(a: usize, lda: usize, b: usize, k: i32, c: usize, ldc: usi
     x = v128.load_splat<u32>(a3);
     s0 = multiplyAdd(s0, b0, x);
     s1 = multiplyAdd(s1, b1, x);
+    a += 4;
+    a1 += 4;
+    a2 += 4;
+    a3 += 4;
+    b += 32;
+    k--;
   }
   v128.store(c, p0);
   v128.store(c, p1, 16);

@@ -22,7 +22,7 @@ export interface KernelCall {
   number(attribute: string): number;
   text(attribute: string): string;
   flag(attribute: string): boolean;
-  /** A new tensor for the result. */
+  /** A new tensor for a result. */
   output(shape: readonly number[], dtype: HeapDataType): HeapOutput;
 }
 
@@ -30,7 +30,7 @@ export interface KernelCall {
 export function defineKernel(
   kernelName: string,
   backendName: string,
-  body: (call: KernelCall) => tf.TensorInfo,
+  body: (call: KernelCall) => tf.TensorInfo | tf.TensorInfo[],
 ): tf.KernelConfig {
   return {
     kernelName,
@@ -40,7 +40,7 @@ export function defineKernel(
       const fail = (problem: string): never => {
         throw new TampError(`the kernel ${kernelName} ${problem}`, { code: 'internal' });
       };
-      let output: HeapOutput | undefined;
+      const outputs: HeapOutput[] = [];
       try {
         return withTemporaries(backend, (temporaries) =>
           body({
@@ -67,13 +67,14 @@ export function defineKernel(
             },
             flag: (name) => attrs[name] === true,
             output(shape, dtype) {
-              output = backend.output(shape, dtype);
+              const output = backend.output(shape, dtype);
+              outputs.push(output);
               return output;
             },
           }),
         );
       } catch (error) {
-        if (output !== undefined) backend.disposeIntermediateTensorInfo(output.info);
+        for (const { info } of outputs) backend.disposeIntermediateTensorInfo(info);
         throw error;
       }
     },

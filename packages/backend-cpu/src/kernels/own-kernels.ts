@@ -2,13 +2,17 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { appendRowsKernel } from './append-rows.js';
 import { dequantizeWeightKernel, gatherRowsKernel } from './dequantize-rows.js';
 import { attentionKernel, rmsNormKernel, rotaryKernel, swiGluKernel } from './fused.js';
+import { gramKernel } from './gram.js';
 import { groupwiseLinearKernel } from './groupwise-linear.js';
 import { int8LinearKernel } from './int8-linear.js';
 import { packWeightsKernel } from './pack-weights.js';
+import { roundColumnsKernel } from './round-columns.js';
+import { searchRangesKernel } from './search-ranges.js';
 import { conv2dKernels } from './tfjs-conv2d.js';
 import { elementwiseKernels } from './tfjs-elementwise.js';
 import { matMulKernels } from './tfjs-matmul.js';
 import { softmaxKernel } from './tfjs-softmax.js';
+import { upperFactorKernel } from './upper-factor.js';
 
 /** Every kernel that this backend has of its own; all others are tfjs's. */
 export function ownKernels(backendName: string): tf.KernelConfig[] {
@@ -24,6 +28,10 @@ export function ownKernels(backendName: string): tf.KernelConfig[] {
     rotaryKernel(backendName),
     attentionKernel(backendName),
     appendRowsKernel(backendName),
+    gramKernel(backendName),
+    upperFactorKernel(backendName),
+    roundColumnsKernel(backendName),
+    searchRangesKernel(backendName),
     softmaxKernel(backendName),
     ...elementwiseKernels(backendName),
     ...conv2dKernels(backendName),

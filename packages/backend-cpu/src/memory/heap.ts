@@ -35,7 +35,6 @@ export class Heap {
   #u8: Uint8Array;
   #i32: Int32Array;
   #f32: Float32Array;
-  #f64: Float64Array;
   #used = 0;
 
   constructor(memory: WebAssembly.Memory, firstFreeByte: number) {
@@ -47,7 +46,6 @@ export class Heap {
     this.#u8 = new Uint8Array(this.#buffer);
     this.#i32 = new Int32Array(this.#buffer);
     this.#f32 = new Float32Array(this.#buffer);
-    this.#f64 = new Float64Array(this.#buffer);
   }
 
   /** Bytes in blocks that are not free. */
@@ -73,11 +71,6 @@ export class Heap {
   get f32(): Float32Array {
     this.#refresh();
     return this.#f32;
-  }
-
-  get f64(): Float64Array {
-    this.#refresh();
-    return this.#f64;
   }
 
   /** The buffer as it is now. */
@@ -189,7 +182,6 @@ export class Heap {
     this.#u8 = new Uint8Array(buffer);
     this.#i32 = new Int32Array(buffer);
     this.#f32 = new Float32Array(buffer);
-    this.#f64 = new Float64Array(buffer);
   }
 }
 

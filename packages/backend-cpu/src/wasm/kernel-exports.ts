@@ -10,8 +10,6 @@ export interface KernelExports {
   ) => void;
   readonly relaxedMismatches: (room: number, rounds: number) => number;
   readonly wideDotMismatches: (room: number, rounds: number) => number;
-  /** Sets one diagonal element of a Cholesky factor; 0 when the matrix is not positive definite. */
-  readonly choleskyDiagonal: (a: number, out: number, n: number, column: number) => number;
   readonly heapBase: () => number;
   /** Bytes of the threads' control block. */
   readonly CONTROL_BYTES: WebAssembly.Global;
@@ -21,7 +19,7 @@ export interface KernelExports {
 
 function isKernelExports(exports: WebAssembly.Exports): exports is WebAssembly.Exports & KernelExports {
   return (
-    ['runTask', 'runShared', 'relaxedMismatches', 'wideDotMismatches', 'choleskyDiagonal', 'heapBase'].every(
+    ['runTask', 'runShared', 'relaxedMismatches', 'wideDotMismatches', 'heapBase'].every(
       (name) => typeof exports[name] === 'function',
     ) && ['CONTROL_BYTES', 'SCRATCH_BYTES'].every((name) => exports[name] instanceof WebAssembly.Global)
   );

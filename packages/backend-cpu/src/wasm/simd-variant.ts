@@ -24,11 +24,17 @@ async function inflateModules(): Promise<ArrayBuffer> {
 let inflating: Promise<ArrayBuffer> | undefined;
 
 async function moduleBytes(
-  { start, end, memoryFlag }: EmbeddedModule,
+  { pieces, memoryFlag }: EmbeddedModule,
   shared: boolean,
 ): Promise<Uint8Array<ArrayBuffer>> {
   inflating ??= inflateModules();
-  const bytes = new Uint8Array((await inflating).slice(start, end));
+  const modules = await inflating;
+  const bytes = new Uint8Array(pieces.reduce((total, [start, end]) => total + end - start, 0));
+  let at = 0;
+  for (const [start, end] of pieces) {
+    bytes.set(new Uint8Array(modules, start, end - start), at);
+    at += end - start;
+  }
   bytes[memoryFlag.offset] = shared ? memoryFlag.shared : memoryFlag.unshared;
   return bytes;
 }

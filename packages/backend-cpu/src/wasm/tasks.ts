@@ -21,9 +21,13 @@ export const Task = {
   gemmBlocks: 18,
   gatherWindows: 19,
   scatterWindows: 20,
-  accumulateGram: 21,
-  choleskyColumn: 22,
-  invertLowerTransposed: 23,
+  gram: 21,
+  permuteUpper: 22,
+  factorDiagonal: 23,
+  solveAbove: 24,
+  updateAbove: 25,
+  roundColumns: 26,
+  searchRanges: 27,
 } as const;
 
 /** One of {@link Task}. */
@@ -31,9 +35,17 @@ export type TaskNumber = (typeof Task)[keyof typeof Task];
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
+const double = new Float64Array(1);
+const halves = new Int32Array(double.buffer);
 
 /** The bits of a float32, to pass it in a task's argument block, whose words are 32 bits. */
 export function floatBits(value: number): number {
   float[0] = value;
   return bits[0] ?? 0;
+}
+
+/** The bits of a float64 as two words, the lower one first; its place in the block must be even. */
+export function doubleBits(value: number): readonly [number, number] {
+  double[0] = value;
+  return [halves[0] ?? 0, halves[1] ?? 0];
 }

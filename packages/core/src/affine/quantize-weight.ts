@@ -14,10 +14,8 @@ import { observerSmallestScale } from './affine-params.js';
 import { type RangeSearch, rangeSearcher } from './range-search.js';
 import type { GroupChoice, WeightGroup } from './weight-group.js';
 
-/** A weight matrix as integers; value = (level - zero point) · scale of its group. */
-export interface QuantizedWeight {
-  /** Row-major levels, rows × columns. */
-  readonly levels: Int8Array;
+/** Scales and zero points of a weight's groups. */
+export interface WeightRanges {
   /**
    * One scale per tensor, row or group (row-major: rows × groups per row). Positive, unless a range search chose
    * a negative one, which puts the extra negative level on the positive side.
@@ -25,6 +23,12 @@ export interface QuantizedWeight {
   readonly scales: Float32Array;
   /** One zero point, itself a level, per scale; absent when the scheme is symmetric. */
   readonly zeroPoints?: Int8Array;
+}
+
+/** A weight matrix as integers; value = (level - zero point) · scale of its group. */
+export interface QuantizedWeight extends WeightRanges {
+  /** Row-major levels, rows × columns. */
+  readonly levels: Int8Array;
 }
 
 /** The format scales will be stored in. */
@@ -77,15 +81,22 @@ export function quantizeWeight(
   scheme: AffineScheme,
   options: QuantizeWeightOptions = {},
 ): QuantizedWeight {
-  const { layer, search, scaleFormat = 'float32' } = options;
-  checkScheme(scheme, columns, layer);
-  checkSize(weight.length, rows, columns, layer);
-  checkFinite(weight, { columns, ...(layer === undefined ? {} : { layer }) });
+  return roundWithin(weight, scheme, chooseRanges(weight, rows, columns, scheme, options));
+}
 
+/** Scale and zero point of each group, by the rules of {@link quantizeWeight}, which also says what is thrown. */
+export function chooseRanges(
+  weight: Float32Array,
+  rows: number,
+  columns: number,
+  scheme: AffineScheme,
+  options: QuantizeWeightOptions = {},
+): WeightRanges {
+  const { layer, search, scaleFormat = 'float32' } = options;
+  checkWeight(weight, rows, columns, scheme, layer);
   const range = levelRange(scheme.bits);
   const count = scaleCount(scheme, rows, columns);
   const length = count === 0 ? 0 : weight.length / count;
-  const levels = new Int8Array(weight.length);
   const scales = new Float32Array(count);
   const zeroPoints = new Int8Array(scheme.symmetric ? 0 : count);
   const round = scaleRounder(scaleFormat, layer);
@@ -98,9 +109,38 @@ export function quantizeWeight(
     const choice = searcher === undefined ? nearest : searcher(group, nearest, round);
     scales[g] = choice.scale;
     if (!scheme.symmetric) zeroPoints[g] = choice.zeroPoint;
-    quantizeGroup(weight, group, choice, range, levels);
   }
-  return scheme.symmetric ? { levels, scales } : { levels, scales, zeroPoints };
+  return scheme.symmetric ? { scales } : { scales, zeroPoints };
+}
+
+/** Rounds a weight to the levels of groups whose ranges were chosen; the rule of {@link quantizeWeight}. */
+export function roundWithin(
+  weight: Float32Array,
+  scheme: AffineScheme,
+  ranges: WeightRanges,
+): QuantizedWeight {
+  const { scales, zeroPoints } = ranges;
+  const range = levelRange(scheme.bits);
+  const levels = new Int8Array(weight.length);
+  const length = scales.length === 0 ? 0 : weight.length / scales.length;
+  for (let g = 0; g < scales.length; g++) {
+    const choice = { scale: scales[g], zeroPoint: zeroPoints === undefined ? 0 : zeroPoints[g] };
+    quantizeGroup(weight, { start: g * length, end: (g + 1) * length }, choice, range, levels);
+  }
+  return { levels, ...ranges };
+}
+
+/** Refuses a scheme that does not fit, a wrong size, NaN and infinities. */
+export function checkWeight(
+  weight: Float32Array,
+  rows: number,
+  columns: number,
+  scheme: AffineScheme,
+  layer: string | undefined,
+): void {
+  checkScheme(scheme, columns, layer);
+  checkSize(weight.length, rows, columns, layer);
+  checkFinite(weight, { columns, ...(layer === undefined ? {} : { layer }) });
 }
 
 /** The float32 values a quantized weight stands for: fround((level - zero point) · scale). */
@@ -164,7 +204,8 @@ export function rangeChoice(
   return { scale, zeroPoint: roundHalfEven(Math.min(Math.max(zeroPoint, range.min), range.max)) };
 }
 
-function usableScale(scale: number, format: ScaleFormat, layer: string | undefined): number {
+/** A rounded scale, with 0 made usable. Throws a `TampError` (`data`) that names the layer when it overflowed. */
+export function usableScale(scale: number, format: ScaleFormat, layer: string | undefined): number {
   if (!Number.isFinite(scale)) {
     throw new TampError(`a group's range is too wide for a ${format} scale`, {
       code: 'data',

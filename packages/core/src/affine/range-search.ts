@@ -52,6 +52,9 @@ const largestGrowth = 1.25;
 /** Zero points tried on either side of the min-max one. */
 const zeroPointReach = 2;
 
+/** How many steps below and above zero a candidate has. */
+type Steps = readonly [below: number, above: number];
+
 /** A searcher with its work arrays, for groups of `length` elements of a weight of `columns` columns. */
 export function rangeSearcher(
   weight: Float32Array,
@@ -61,13 +64,7 @@ export function rangeSearcher(
   search: RangeSearch,
   layer?: string,
 ): GroupSearcher {
-  const {
-    gridPoints = 256,
-    maxShrink = scheme.bits <= 4 ? 0.8 : 0.5,
-    emphasis = 0,
-    signedScales = true,
-  } = search;
-  checkSearch({ gridPoints, maxShrink, emphasis, importance: search.importance }, columns, layer);
+  const { gridPoints, maxShrink, emphasis, signedScales } = searchSettings(search, scheme, columns, layer);
   const levels = levelRange(scheme.bits);
   const importance = search.importance ?? new Float32Array(columns).fill(1);
   const products = new Float64Array(gridPoints + 1);
@@ -100,20 +97,15 @@ export function rangeSearcher(
     return square > 0 ? product / square : 0;
   }
 
-  /** The best positive scale for steps -below…above, from the sweep and its refinement; 0 when there is none. */
-  function bestScale(largest: number, smallest: number, below: number, above: number): number {
-    // The sweep runs over inverse scales, in which an element's level changes at equal distances.
-    const first = 1 / largest;
-    const perUnit = gridPoints / (1 / smallest - first);
-    products.fill(0);
-    squares.fill(0);
+  /** Counts, for each grid point, what changes where elements pass steps from…to; each from and to is [below, above]. */
+  function sweep(first: number, perUnit: number, from: readonly number[], to: readonly number[]): void {
     for (let i = 0; i < length; i++) {
       const value = values[i];
       const magnitude = Math.abs(value);
       const factor = factors[i];
-      const cap = value < 0 ? below : above;
       if (magnitude === 0 || factor === 0) continue;
-      for (let step = 1; step <= cap; step++) {
+      const side = value < 0 ? 0 : 1;
+      for (let step = from[side]; step <= to[side]; step++) {
         const bin = Math.ceil(((step - 0.5) / magnitude - first) * perUnit);
         if (bin > gridPoints) break;
         const at = Math.max(bin, 0);
@@ -121,6 +113,22 @@ export function rangeSearcher(
         squares[at] += factor * (2 * step - 1);
       }
     }
+  }
+
+  /**
+   * The best positive scale for steps -below…above, from the sweep and its refinement; 0 when there is none. Steps that
+   * it shares with another candidate are counted first, so that kernels which count these once get the same sums.
+   */
+  function bestScale(largest: number, smallest: number, steps: Steps, other: Steps): number {
+    const [below, above] = steps;
+    const shared = [Math.min(below, other[0]), Math.min(above, other[1])];
+    // The sweep runs over inverse scales, in which an element's level changes at equal distances.
+    const first = 1 / largest;
+    const perUnit = gridPoints / (1 / smallest - first);
+    products.fill(0);
+    squares.fill(0);
+    sweep(first, perUnit, [1, 1], shared);
+    sweep(first, perUnit, [shared[0] + 1, shared[1] + 1], steps);
     let product = 0;
     let square = 0;
     let gain = 0;
@@ -169,17 +177,41 @@ export function rangeSearcher(
     const largest = Math.abs(nearest.scale) * largestGrowth;
     const smallest = Math.abs(nearest.scale) * (1 - maxShrink);
     if (scheme.symmetric) {
-      consider(bestScale(largest, smallest, -levels.min, levels.max), 0);
-      if (signedScales) consider(-bestScale(largest, smallest, levels.max, -levels.min), 0);
+      const [plain, mirrored]: Steps[] = [
+        [-levels.min, levels.max],
+        [levels.max, -levels.min],
+      ];
+      consider(bestScale(largest, smallest, plain, mirrored), 0);
+      if (signedScales) consider(-bestScale(largest, smallest, mirrored, plain), 0);
       return choice;
     }
     const from = Math.max(levels.min, nearest.zeroPoint - zeroPointReach);
     const to = Math.min(levels.max, nearest.zeroPoint + zeroPointReach);
+    const stepsAt = (zeroPoint: number): Steps => [zeroPoint - levels.min, levels.max - zeroPoint];
     for (let zeroPoint = from; zeroPoint <= to; zeroPoint++) {
-      consider(bestScale(largest, smallest, zeroPoint - levels.min, levels.max - zeroPoint), zeroPoint);
+      // They go in pairs, the last perhaps alone.
+      const partner = (zeroPoint - from) % 2 === 0 ? Math.min(zeroPoint + 1, to) : zeroPoint - 1;
+      consider(bestScale(largest, smallest, stepsAt(zeroPoint), stepsAt(partner)), zeroPoint);
     }
     return choice;
   };
+}
+
+/** The settings of a search with their defaults, checked. */
+export function searchSettings(
+  search: RangeSearch,
+  scheme: AffineScheme,
+  columns: number,
+  layer: string | undefined,
+): Required<Omit<RangeSearch, 'importance'>> {
+  const {
+    gridPoints = 256,
+    maxShrink = scheme.bits <= 4 ? 0.8 : 0.5,
+    emphasis = 0,
+    signedScales = true,
+  } = search;
+  checkSearch({ gridPoints, maxShrink, emphasis, importance: search.importance }, columns, layer);
+  return { gridPoints, maxShrink, emphasis, signedScales };
 }
 
 function checkSearch(

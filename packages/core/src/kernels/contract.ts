@@ -6,6 +6,12 @@ export type PackedKernelName =
   | 'TampGatherRows'
   | 'TampDequantizeWeight';
 
+/**
+ * Kernels that calibration uses where a backend has them: see `gram.ts`, `upper-factor.ts`, `round-columns.ts` and
+ * `search-ranges.ts` for the contracts. Elsewhere the reference in TypeScript runs.
+ */
+export type CalibrationKernelName = 'TampGram' | 'TampUpperFactor' | 'TampRoundColumns' | 'TampSearchRanges';
+
 /** Attributes of a kernel: numbers, text and flags. */
 export type KernelAttributes = Readonly<Record<string, number | string | boolean>>;
 

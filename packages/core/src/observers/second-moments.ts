@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { TampError } from '../errors/tamp-error.js';
+import { gram } from '../kernels/gram.js';
 
 /**
  * Second moments of a layer's inputs: XᵀX / rows. This is also the Hessian of the layer's squared output error, up to a
@@ -26,66 +26,6 @@ export interface SecondMomentsObserver {
 /** Rows are gathered up to this many numbers before they are multiplied. */
 const bufferedNumbers = 8 * 2 ** 20;
 const mostBufferedRows = 4096;
-/** Columns of one product; those to the left of its diagonal are not computed. */
-const stripColumns = 512;
-const tile = 64;
-
-/** Columns [start, columns) of a matrix, as one of its own. */
-function columnsFrom(x: Float32Array, rows: number, columns: number, start: number): Float32Array {
-  if (start === 0) return x;
-  const width = columns - start;
-  const part = new Float32Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    part.set(x.subarray(row * columns + start, (row + 1) * columns), row * width);
-  }
-  return part;
-}
-
-/** Adds XᵀX of `rows` rows to the upper triangle of `sums`. */
-async function addProducts(
-  sums: Float32Array,
-  x: Float32Array,
-  rows: number,
-  columns: number,
-): Promise<void> {
-  for (let start = 0; start < columns; start += stripColumns) {
-    const height = Math.min(stripColumns, columns - start);
-    const width = columns - start;
-    // Cut here and not by tfjs, whose general slice takes longer than the product.
-    const right = columnsFrom(x, rows, columns, start);
-    const left = new Float32Array(rows * height);
-    for (let row = 0; row < rows; row++) {
-      left.set(right.subarray(row * width, row * width + height), row * height);
-    }
-    const product = tf.tidy(() =>
-      tf.matMul(tf.tensor2d(left, [rows, height]), tf.tensor2d(right, [rows, width]), true, false),
-    );
-    const values = await product.data();
-    for (let i = 0; i < height; i++) {
-      const to = (start + i) * columns + start;
-      const from = i * width;
-      for (let j = i; j < width; j++) sums[to + j] += values[from + j];
-    }
-    product.dispose();
-  }
-}
-
-/** Divides the upper triangle by `rows` and copies it to the lower one, in tiles that stay in the cache. */
-function complete(sums: Float32Array, columns: number, rows: number): void {
-  for (let top = 0; top < columns; top += tile) {
-    for (let left = top; left < columns; left += tile) {
-      const [bottom, right] = [Math.min(columns, top + tile), Math.min(columns, left + tile)];
-      for (let i = top; i < bottom; i++) {
-        for (let j = Math.max(i, left); j < right; j++) {
-          const value = sums[i * columns + j] / rows;
-          sums[i * columns + j] = value;
-          sums[j * columns + i] = value;
-        }
-      }
-    }
-  }
-}
-
 /** Rows that are gathered before they are multiplied. */
 function bufferedRows(columns: number): number {
   return Math.max(1, Math.min(mostBufferedRows, Math.floor(bufferedNumbers / columns)));
@@ -98,7 +38,7 @@ export function secondMomentsBytes(columns: number): number {
 
 /** Observes inputs `columns` wide; `layer` names the layer in errors. */
 export function secondMomentsObserver(columns: number, layer: string): SecondMomentsObserver {
-  const sums = new Float32Array(columns * columns);
+  let sums: Float32Array | undefined;
   const capacity = bufferedRows(columns);
   let buffer = new Float32Array(0);
   let buffered = 0;
@@ -106,8 +46,10 @@ export function secondMomentsObserver(columns: number, layer: string): SecondMom
 
   const flush = async (): Promise<void> => {
     if (buffered === 0) return;
-    await addProducts(sums, buffer.subarray(0, buffered * columns), buffered, columns);
+    const product = await gram(buffer.subarray(0, buffered * columns), buffered, columns);
     buffered = 0;
+    if (sums === undefined) sums = product;
+    else for (let i = 0; i < product.length; i++) sums[i] += product[i];
   };
 
   return {
@@ -135,8 +77,11 @@ export function secondMomentsObserver(columns: number, layer: string): SecondMom
     async finish() {
       await flush();
       buffer = new Float32Array(0);
-      complete(sums, columns, Math.max(1, total));
-      return { columns, values: sums, rows: total };
+      const values = sums ?? new Float32Array(columns * columns);
+      sums = undefined;
+      const rows = Math.max(1, total);
+      for (let i = 0; i < values.length; i++) values[i] /= rows;
+      return { columns, values, rows: total };
     },
   };
 }

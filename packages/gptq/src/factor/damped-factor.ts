@@ -1,5 +1,5 @@
-import { type SecondMoments, TampError } from '@tamp/core';
-import { factorize } from './factorize.js';
+import { type SecondMoments, TampError, upperFactor } from '@tamp/core';
+import type * as tf from '@tensorflow/tfjs-core';
 
 /** A Hessian in factored form, its columns in the order of their turn. */
 export interface DampedFactor {
@@ -7,11 +7,18 @@ export interface DampedFactor {
   /** Column whose turn comes at each position. */
   readonly order: Int32Array;
   /** [columns, columns] by position; upper triangular R with R · Rᵀ = H + damping · mean(diagonal) · identity. */
-  readonly values: Float32Array;
+  readonly values: tf.Tensor;
   /** The share of the mean diagonal that was added; more than asked for when that did not do. */
   readonly damping: number;
   /** damping · mean(diagonal). */
   readonly added: number;
+  /**
+   * By position, how much of the diagonal is damping: {@link added}, and all of it, 1, for a dead column (its input was
+   * always 0), which has no say over the others and is rounded to nearest.
+   */
+  readonly dampingByPosition: Float32Array;
+  /** Frees the tensor. */
+  dispose(): void;
 }
 
 /** The damping grows by this factor until the Hessian is positive definite in float32. */
@@ -33,19 +40,6 @@ function meanPower({ columns, values }: SecondMoments): number {
   return live === 0 ? 1 : sum / live;
 }
 
-function permuted({ columns, values }: SecondMoments, order: Int32Array, added: number): Float32Array {
-  const a = new Float32Array(columns * columns);
-  for (let i = 0; i < columns; i++) {
-    const row = order[i] * columns;
-    for (let j = i; j < columns; j++) a[i * columns + j] = values[row + order[j]];
-  }
-  for (let i = 0; i < columns; i++) {
-    // A dead column (its input was always 0) has no say over the others, and is rounded to nearest.
-    a[i * columns + i] = a[i * columns + i] > 0 ? a[i * columns + i] + added : 1;
-  }
-  return a;
-}
-
 /**
  * Factors H + damping · mean(diagonal) · identity. When that is not positive definite, the damping grows tenfold and
  * again; the result says which it became. Rejects with a `TampError` (`data`) when no reasonable damping does.
@@ -56,12 +50,24 @@ export async function dampedFactor(
   damping: number,
   layer: string,
 ): Promise<DampedFactor> {
+  const { columns } = hessian;
   const mean = meanPower(hessian);
   let share = damping;
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
-    const values = permuted(hessian, order, share * mean);
-    if (await factorize(values, hessian.columns)) {
-      return { columns: hessian.columns, order, values, damping: share, added: share * mean };
+    const added = share * mean;
+    const values = await upperFactor(hessian.values, order, added);
+    if (values !== undefined) {
+      return {
+        columns,
+        order,
+        values,
+        damping: share,
+        added,
+        dampingByPosition: Float32Array.from(order, (column) =>
+          hessian.values[column * columns + column] > 0 ? added : 1,
+        ),
+        dispose: () => values.dispose(),
+      };
     }
     share = Math.max(share * growth, smallestDamping);
   }
@@ -70,7 +76,7 @@ export async function dampedFactor(
     {
       code: 'data',
       at: { layer },
-      remedy: `Give more calibration data (${hessian.rows} rows were seen for ${hessian.columns} columns), or check it for extreme values.`,
+      remedy: `Give more calibration data (${hessian.rows} rows were seen for ${columns} columns), or check it for extreme values.`,
     },
   );
 }

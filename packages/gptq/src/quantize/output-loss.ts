@@ -2,48 +2,40 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { DampedFactor } from '../factor/damped-factor.js';
 
 /** More rows than this are sampled evenly. */
-const mostRows = 256;
+const mostRows = 128;
 
 /**
- * Share of the energy (sum of squares) of a layer's output on the calibration data that the difference between two
- * weights [rows, columns] makes up: Σ (w − ŵ) H (w − ŵ)ᵀ / Σ w H wᵀ, over at most 256 evenly spaced rows. `importance`
- * is the mean square of each column's input.
+ * Share of the energy (sum of squares) of a layer's output on the calibration data that rounding its weight [rows,
+ * columns] loses: Σ (w − ŵ) H (w − ŵ)ᵀ / Σ w H wᵀ, over at most 128 evenly spaced rows. `figures` are those of the
+ * rounding, [rows, 3], each row's first the numerator.
  */
 export async function outputEnergyLost(
-  original: Float32Array,
-  quantized: Float32Array,
+  weight: Float32Array,
+  figures: Float32Array,
   rows: number,
   factor: DampedFactor,
-  importance: Float32Array,
 ): Promise<number> {
-  const { columns, order, values, added } = factor;
+  const { columns, order, values, dampingByPosition } = factor;
   const count = Math.min(rows, mostRows);
-  const stacked = new Float32Array(2 * count * columns);
+  const sample = new Float32Array(count * columns);
+  let lost = 0;
   // The factor holds the damping, which is no part of the output.
-  const damped = [0, 0];
+  let damped = 0;
   for (let i = 0; i < count; i++) {
-    const row = Math.floor((i * rows) / count) * columns;
+    const row = Math.floor((i * rows) / count);
+    lost += figures[row * 3];
     for (let at = 0; at < columns; at++) {
-      const column = order[at];
-      if (importance[column] === 0) continue;
-      const value = original[row + column];
-      const error = value - quantized[row + column];
-      stacked[i * columns + at] = error;
-      stacked[(count + i) * columns + at] = value;
-      damped[0] += added * error * error;
-      damped[1] += added * value * value;
+      const value = weight[row * columns + order[at]];
+      sample[i * columns + at] = value;
+      damped += dampingByPosition[at] * value * value;
     }
   }
-  const product = tf.tidy(() =>
-    tf.matMul(tf.tensor2d(stacked, [2 * count, columns]), tf.tensor2d(values, [columns, columns])),
-  );
-  const sums = [0, 0];
+  const product = tf.tidy(() => tf.matMul(tf.tensor2d(sample, [count, columns]), values));
   try {
-    const squares = await product.data();
-    for (let i = 0; i < squares.length; i++) sums[i < count * columns ? 0 : 1] += squares[i] ** 2;
+    let energy = -damped;
+    for (const value of await product.data<'float32'>()) energy += value ** 2;
+    return energy > 0 ? Math.max(0, lost) / energy : 0;
   } finally {
     product.dispose();
   }
-  const energy = sums[1] - damped[1];
-  return energy > 0 ? Math.max(0, sums[0] - damped[0]) / energy : 0;
 }

@@ -1,13 +1,12 @@
 import {
   affineStorage,
-  dequantizeWeight,
+  errorOfSums,
   groupsPerRow,
   matrixShape,
   type Parameter,
   readParameter,
   type SecondMoments,
   type WeightError,
-  weightError,
 } from '@tamp/core';
 import type { ChosenLayer } from '../choose-layers.js';
 import { columnOrder } from '../factor/column-order.js';
@@ -48,7 +47,7 @@ export async function quantizeLayer(
   const importance = new Float32Array(columns);
   for (let i = 0; i < columns; i++) importance[i] = hessian.values[i * columns + i];
   const { observer, ...search } = settings.rangeSearch;
-  const quantized = await gptqWeight(weight, rows, scheme, factor, {
+  const { quantized, figures } = await gptqWeight(weight, rows, scheme, factor, {
     order: settings.order,
     blockSize: settings.blockSize,
     importance,
@@ -57,13 +56,18 @@ export async function quantizeLayer(
     scaleFormat: settings.scaleDtype,
     ...(observer === 'mse' ? { search } : {}),
   });
-  const values = dequantizeWeight(quantized);
+  let noise = 0;
+  let signalPower = 0;
+  for (let at = 0; at < figures.length; at += 3) {
+    noise += figures[at + 1];
+    signalPower += figures[at + 2];
+  }
   return {
     parameter: {
       ...parameter,
       storage: affineStorage(quantized, scheme, parameter.shape, settings.scaleDtype),
     },
-    error: weightError(weight, values),
-    energyLost: await outputEnergyLost(weight, values, rows, factor, importance),
+    error: errorOfSums(signalPower, noise, weight.length),
+    energyLost: await outputEnergyLost(weight, figures, rows, factor),
   };
 }

@@ -90,7 +90,7 @@ async function updateAbove(a: Float32Array, n: number, panel: Float32Array, star
  * diagonal and afterwards R. (This is Cholesky's factorization from the last column to the first.) False, with `a`
  * spoilt, when A is not positive definite in float32.
  */
-export async function factorize(a: Float32Array, n: number): Promise<boolean> {
+async function factorize(a: Float32Array, n: number): Promise<boolean> {
   for (let end = n; end > 0; ) {
     const start = Math.max(0, end - blockColumns);
     if (!factorizeDiagonal(a, n, start, end)) return false;
@@ -101,4 +101,20 @@ export async function factorize(a: Float32Array, n: number): Promise<boolean> {
     end = start;
   }
   return true;
+}
+
+/** The reference of `upperFactor`, by tfjs's product of matrices, on any backend. */
+export async function upperFactorReference(
+  matrix: Float32Array,
+  order: Int32Array,
+  added: number,
+): Promise<Float32Array | undefined> {
+  const n = order.length;
+  const a = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const row = order[i] * n;
+    for (let j = i; j < n; j++) a[i * n + j] = matrix[row + order[j]];
+  }
+  for (let i = 0; i < n; i++) a[i * n + i] = a[i * n + i] > 0 ? a[i * n + i] + added : 1;
+  return (await factorize(a, n)) ? a : undefined;
 }
