@@ -12,7 +12,7 @@ const shapes = [
   [1024, 2048, 2048],
 ] as const;
 
-/** Small enough for a software adapter. */
+/** Small enough for a software adapter in a minute. */
 const smallShapes = [
   [1, 1024, 1024],
   [64, 512, 512],
@@ -25,10 +25,12 @@ function comparisons([m, k, n]: readonly [number, number, number]): Comparison[]
       benchmark: { kind: 'groupwise', m, k, n, groupSize: 32 },
       contenders: [
         tamp('W4A16'),
+        tamp('W4A8'),
         tfjs('float32'),
         onnx('accuracy level 0'),
         onnx('accuracy level 4'),
         tamp('W4A16, queued'),
+        tamp('W4A8, queued'),
         tfjs('float32, queued'),
       ],
     },
@@ -46,7 +48,17 @@ function comparisons([m, k, n]: readonly [number, number, number]): Comparison[]
   ];
 }
 
-/** Everything `pnpm bench:webgpu` runs. */
-export function webGpuComparisons(software: boolean): Comparison[] {
-  return (software ? smallShapes : shapes).flatMap(comparisons);
+/** Products above which 32 queued runs take a software adapter minutes. */
+const softwareLimit = 2 ** 30;
+
+/** What `pnpm bench:webgpu` runs: layers of the sizes that language models have, or small ones. */
+export function webGpuComparisons(size: 'full' | 'small', software: boolean): Comparison[] {
+  return (size === 'small' ? smallShapes : shapes).flatMap((shape) => {
+    const [m, k, n] = shape;
+    const queued = !software || m * k * n < softwareLimit;
+    return comparisons(shape).map((comparison) => ({
+      ...comparison,
+      contenders: comparison.contenders.filter(({ variant }) => queued || !variant.endsWith('queued')),
+    }));
+  });
 }

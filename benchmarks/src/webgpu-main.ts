@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
 import { ContenderProcess } from './contender-process.js';
 import { measure } from './measure.js';
 import { environment, resultTable } from './report.js';
@@ -11,10 +11,24 @@ const program = new Command('bench:webgpu')
   )
   .option('--rounds <number>', 'rounds per case', '7')
   .option('--milliseconds <number>', 'time of one contender in one round', '60')
+  .addOption(
+    new Option(
+      '--size <size>',
+      'layers as in language models, or small ones; by default small on a software adapter',
+    ).choices(['full', 'small']),
+  )
   .option('--only <text>', 'only cases whose title contains this')
-  .option('--write <file>', 'write the tables to this Markdown file');
+  .option('--write <file>', 'write the tables to this Markdown file')
+  .option('--append <file>', 'add the tables alone to this Markdown file, to measure in several runs');
 program.parse();
-const options: { rounds: string; milliseconds: string; only?: string; write?: string } = program.opts();
+const options: {
+  rounds: string;
+  milliseconds: string;
+  size?: 'full' | 'small';
+  only?: string;
+  write?: string;
+  append?: string;
+} = program.opts();
 
 const probe = new ContenderProcess({ peer: 'tamp-webgpu', threads: 1, variant: '' }, process.execPath);
 const started = await probe.ask({ command: 'start', contender: probe.contender });
@@ -45,10 +59,12 @@ const sections = [
 ];
 console.log(sections.join('\n'));
 const effort = { rounds: Number(options.rounds), milliseconds: Number(options.milliseconds) };
-for (const comparison of webGpuComparisons(software)) {
+const tables: string[] = [];
+for (const comparison of webGpuComparisons(options.size ?? (software ? 'small' : 'full'), software)) {
   if (!comparison.title.includes(options.only ?? '')) continue;
   const table = resultTable(await measure(comparison, process.execPath, effort));
   console.log(table);
-  sections.push(table);
+  tables.push(table);
 }
-if (options.write !== undefined) writeFileSync(options.write, sections.join('\n'));
+if (options.write !== undefined) writeFileSync(options.write, [...sections, ...tables].join('\n'));
+if (options.append !== undefined) appendFileSync(options.append, ['', ...tables].join('\n'));

@@ -25,15 +25,10 @@ export async function startWebGpu(): Promise<string> {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu: create([]) }, configurable: true });
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter === null) throw new Error('Dawn finds no adapter');
-  await import('@tensorflow/tfjs-backend-webgpu');
-  const { registerWebGpuKernels } = await import('@tamp/backend-webgpu');
-  await tf.setBackend('webgpu');
-  const { integerDot } = registerWebGpuKernels();
-  const { vendor, architecture, device, description } = adapter.info;
-  const name = [vendor, architecture, device, description].filter((part) => part !== '').join(' ');
-  return `${name}; ${integerDot} integer products`;
+  const { registerWebGpuBackend } = await import('@tamp/backend-webgpu');
+  const { name, adapter, integerDot, subgroups } = await registerWebGpuBackend();
+  await tf.setBackend(name);
+  return `${adapter}; ${integerDot} integer products, ${subgroups ? 'with' : 'without'} subgroups`;
 }
 
 /** Calls that are queued before one result is read, where the variant says `queued`. */
@@ -74,7 +69,7 @@ export function prepareWebGpu(
             kind: variant.startsWith('per tensor') ? 'tensor' : 'token',
             reduceRange: false,
           })
-      : (x) => groupwiseLinear(x, weight, bias);
+      : (x) => groupwiseLinear(x, weight, bias, variant.startsWith('W4A8') ? 'int8-block' : 'float');
   };
   const apply = layer();
   const release = (): void => tf.dispose(held);

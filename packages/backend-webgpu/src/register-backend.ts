@@ -1,7 +1,7 @@
 import { TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeAdapter, requestDevice } from './backend/request-device.js';
-import { TampWebGpuBackend } from './backend/tamp-webgpu-backend.js';
+import { runningBackend, TampWebGpuBackend } from './backend/tamp-webgpu-backend.js';
 import { backendName } from './program/kernel-call.js';
 import { registerWebGpuKernels, type WebGpuKernelOptions, type WebGpuKernels } from './register.js';
 
@@ -27,11 +27,6 @@ const PRIORITY = 3;
 
 let starting: Promise<TampWebGpuBackend> | undefined;
 
-/** The backend that tfjs has started; looking it up by `findBackend` would start one. */
-function runningBackend(): unknown {
-  return tf.engine().registry[backendName];
-}
-
 /**
  * Starts WebGPU and registers it with tfjs as `webgpu`: tfjs's backend with kernels for packed weights, on a device
  * with all that these can use, and with clear errors for a lost device and full memory. `tf.setBackend('webgpu')`
@@ -42,7 +37,7 @@ function runningBackend(): unknown {
  */
 export async function registerWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const running = runningBackend();
-  if (running !== undefined && !(running instanceof TampWebGpuBackend)) {
+  if (running === undefined && tf.engine().registry[backendName] !== undefined) {
     throw new TampError('tfjs has started its own WebGPU backend already', {
       code: 'usage',
       remedy:

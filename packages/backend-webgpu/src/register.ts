@@ -1,5 +1,6 @@
 import { TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { runningBackend } from './backend/tamp-webgpu-backend.js';
 import { appendRowsKernel } from './kernels/append-rows.js';
 import { attentionKernel } from './kernels/attention.js';
 import { dequantizeWeightKernel, gatherRowsKernel } from './kernels/dequantize-rows.js';
@@ -16,11 +17,14 @@ import { type IntegerDot, supportedIntegerDot } from './wgsl/integer-dot.js';
 export interface WebGpuKernelOptions {
   /** How int8 products are summed. Default: `packed` where WGSL has `dot4I8Packed`, else `unpacked`. */
   readonly integerDot?: IntegerDot;
+  /** Whether sums use subgroups. Default: where the device of `registerWebGpuBackend` has them. */
+  readonly subgroups?: boolean;
 }
 
 /** What was registered. */
 export interface WebGpuKernels {
   readonly integerDot: IntegerDot;
+  readonly subgroups: boolean;
 }
 
 /**
@@ -45,10 +49,18 @@ export function registerWebGpuKernels(options: WebGpuKernelOptions = {}): WebGpu
       remedy: 'Leave the option integerDot out.',
     });
   }
+  const available = runningBackend()?.smallestSubgroup;
+  if (options.subgroups === true && available === undefined) {
+    throw new TampError('this device has no subgroups, or does not number them', {
+      code: 'unsupported',
+      remedy: 'Leave the option subgroups out, and call registerWebGpuBackend(), which asks for them.',
+    });
+  }
+  const smallestSubgroup = options.subgroups === false ? undefined : available;
   const kernels = [
     packWeightsKernel(),
-    int8LinearKernel(integerDot),
-    groupwiseLinearKernel(),
+    int8LinearKernel(integerDot, smallestSubgroup),
+    groupwiseLinearKernel(integerDot, smallestSubgroup),
     gatherRowsKernel(),
     dequantizeWeightKernel(),
     rmsNormKernel(),
@@ -63,5 +75,5 @@ export function registerWebGpuKernels(options: WebGpuKernelOptions = {}): WebGpu
     }
     tf.registerKernel(config);
   }
-  return { integerDot };
+  return { integerDot, subgroups: smallestSubgroup !== undefined };
 }

@@ -1,7 +1,7 @@
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterAll, beforeAll, describe, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerWebGpuKernels } from '../src/index.js';
 import { fusedChecks } from './body/fused-checks.js';
 import { levelChecks } from './body/level-checks.js';
@@ -34,7 +34,20 @@ describe.skipIf('missing' in webgpu)(
     it('the same without dot4I8Packed', async () => {
       registerWebGpuKernels({ integerDot: 'unpacked' });
       try {
-        for (const check of quantizedChecks.slice(0, 2)) await check.run('webgpu');
+        const integers = quantizedChecks.filter(({ name }) => name.includes('int8'));
+        expect(integers).toHaveLength(2);
+        for (const check of integers) await check.run('webgpu');
+      } finally {
+        registerWebGpuKernels();
+      }
+    });
+
+    // SwiftShader and lavapipe have subgroups, of 4 and 8 threads, so the checks above ran with them.
+    it('the same without subgroups', async () => {
+      expect(registerWebGpuKernels()).toMatchObject({ subgroups: true });
+      expect(registerWebGpuKernels({ subgroups: false })).toMatchObject({ subgroups: false });
+      try {
+        for (const check of quantizedChecks) await check.run('webgpu');
       } finally {
         registerWebGpuKernels();
       }

@@ -1,10 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { completeCode } from '../src/backend/complete-code.js';
 import { groupwiseProductPass } from '../src/kernels/groupwise-linear.js';
+import { int8BlockProductPass, quantizeInt8BlocksPass } from '../src/kernels/int8-block-product.js';
 import { int8ProductPass } from '../src/kernels/int8-linear.js';
 import type { PackedWeight } from '../src/kernels/packed-weight.js';
 import { quantizePass } from '../src/kernels/quantize-activation.js';
-import { octetAt, valueAt } from '../src/wgsl/unpack-levels.js';
+import { octetAt, octetBytesAt, valueAt } from '../src/wgsl/unpack-levels.js';
+import { sumAt, workgroupSum, workgroupSumDeclarations } from '../src/wgsl/workgroup-sum.js';
 
 /** A tensor that only its shape matters of. */
 function shaped(shape: number[], dtype: tf.DataType = 'int32'): tf.TensorInfo {
@@ -30,6 +33,7 @@ const int8 = {
   zeroPoints: [],
   epilogue: { scales: shaped([8, 1], 'float32'), bias: [] },
   dot: 'packed',
+  smallestSubgroup: undefined,
 } as const;
 
 /** Generated code is kept here, so that a change of it is seen in review; what it computes other tests say. */
@@ -141,7 +145,6 @@ describe('generated WGSL', () => {
       partial[64 + lane] = acc_0_1;
       partial[128 + lane] = acc_0_2;
       partial[192 + lane] = acc_0_3;
-        
         for (var stride = 32; stride > 0; stride = stride >> 1u) {
           workgroupBarrier();
           if (lane < stride) {
@@ -152,7 +155,7 @@ describe('generated WGSL', () => {
         let row = firstRow + lane / 4;
         let channel = firstChannel + lane % 4;
         if (lane < 4 && row < uniforms.m && channel < uniforms.rows) {
-          finish(row, channel, partial[lane * 64], 0);
+          finish(row, channel, partial[(lane) * 64], 0);
         }
       }
       "
@@ -160,7 +163,13 @@ describe('generated WGSL', () => {
   });
 
   it('multiplies one row by 4-bit weights', () => {
-    const product = { x: shaped([1, 64], 'float32'), m: 1, weight: packed(4), bias: [] };
+    const product = {
+      x: shaped([1, 64], 'float32'),
+      m: 1,
+      weight: packed(4),
+      bias: [],
+      smallestSubgroup: undefined,
+    };
     expect(groupwiseProductPass(product).code).toMatchInlineSnapshot(`
       "
 
@@ -226,7 +235,7 @@ describe('generated WGSL', () => {
         let row = firstRow + lane / 4;
         let channel = firstChannel + lane % 4;
         if (lane < 4 && row < uniforms.m && channel < uniforms.rows) {
-          result[row * uniforms.rows + channel] = partial[lane * 64];
+          result[row * uniforms.rows + channel] = partial[(lane) * 64];
         }
       }
       "
@@ -234,7 +243,13 @@ describe('generated WGSL', () => {
   });
 
   it('multiplies many rows by 4-bit weights in tiles', () => {
-    const product = { x: shaped([64, 64], 'float32'), m: 64, weight: packed(4), bias: [] };
+    const product = {
+      x: shaped([64, 64], 'float32'),
+      m: 64,
+      weight: packed(4),
+      bias: [],
+      smallestSubgroup: undefined,
+    };
     expect(groupwiseProductPass(product).code).toMatchInlineSnapshot(`
       "
 
@@ -465,15 +480,219 @@ describe('generated WGSL', () => {
     `);
   });
 
+  it('reads eight levels of 4 bits as bytes of two words, and of 3 bits', () => {
+    expect(octetBytesAt(packed(4).form)).toMatchInlineSnapshot(`
+      "
+      struct OctetBytes { a : u32, b : u32, zero : i32, scale : f32 }
+      fn octetBytesAt(row : i32, octet : i32) -> OctetBytes {
+        let start = row * uniforms.words;
+        let low = u32(levels[start + octet]);
+        let group = row * uniforms.groups + min((8 * octet) / uniforms.groupSize, uniforms.groups - 1);
+        return OctetBytes(low & 0x0f0f0f0fu, (low >> 4u) & 0x0f0f0f0fu, 8, scales[group]);
+      }"
+    `);
+    expect(octetBytesAt({ bits: 3, zeroPoints: true, alignedGroups: true })).toMatchInlineSnapshot(`
+      "
+      struct OctetBytes { a : u32, b : u32, zero : i32, scale : f32 }
+      fn octetBytesAt(row : i32, octet : i32) -> OctetBytes {
+        let start = row * uniforms.words;
+        let byte = u32(octet) * 3u;
+        let word = start + i32(byte >> 2u);
+        let shift = 8u * (byte & 3u);
+        let w0 = u32(levels[word]);
+        let w1 = u32(levels[word + 1]);
+        let low = select((w0 >> shift) | (w1 << ((32u - shift) & 31u)), w0, shift == 0u);
+        
+        let group = row * uniforms.groups + min((8 * octet) / uniforms.groupSize, uniforms.groups - 1);
+        return OctetBytes((((low >> 0u) & 7u) << 0u) | (((low >> 3u) & 7u) << 8u) | (((low >> 6u) & 7u) << 16u) | (((low >> 9u) & 7u) << 24u), (((low >> 12u) & 7u) << 0u) | (((low >> 15u) & 7u) << 8u) | (((low >> 18u) & 7u) << 16u) | (((low >> 21u) & 7u) << 24u), 4 + zeroPoints[group], scales[group]);
+      }"
+    `);
+  });
+
+  it('multiplies a row of int8 blocks with 4-bit weights in integers', () => {
+    const x = shaped([1, 18]);
+    const product = { x, m: 1, weight: packed(4), bias: [], smallestSubgroup: 32, dot: 'packed' } as const;
+    expect(int8BlockProductPass(product).code).toMatchInlineSnapshot(`
+      "
+
+      fn workgroupNumber() -> i32 {
+        return i32((workgroupId.z * numWorkgroups.y + workgroupId.y) * numWorkgroups.x + workgroupId.x);
+      }
+
+      fn dotInt8(a : u32, b : u32) -> i32 { return dot4I8Packed(a, b); }
+
+      struct OctetBytes { a : u32, b : u32, zero : i32, scale : f32 }
+      fn octetBytesAt(row : i32, octet : i32) -> OctetBytes {
+        let start = row * uniforms.words;
+        let low = u32(levels[start + octet]);
+        let group = row * uniforms.groups + min((8 * octet) / uniforms.groupSize, uniforms.groups - 1);
+        return OctetBytes(low & 0x0f0f0f0fu, (low >> 4u) & 0x0f0f0f0fu, 8, scales[group]);
+      }
+      enable subgroups;
+      requires subgroup_id;
+      var<private> subgroupId : u32;
+      var<private> subgroupCount : u32;
+      var<workgroup> partial : array<f32, 8>;
+      fn main(index : i32) {
+        let across = (uniforms.rows + 3) / 4;
+        let firstRow = (workgroupNumber() / across) * 1;
+        let firstChannel = (workgroupNumber() % across) * 4;
+        let lane = i32(localIndex);
+        let row_0 = min(firstRow + 0, uniforms.m - 1) * uniforms.xWords;
+        let channel_0 = min(firstChannel + 0, uniforms.rows - 1);
+      let channel_1 = min(firstChannel + 1, uniforms.rows - 1);
+      let channel_2 = min(firstChannel + 2, uniforms.rows - 1);
+      let channel_3 = min(firstChannel + 3, uniforms.rows - 1);
+        var acc_0_0 = 0.0;
+      var acc_0_1 = 0.0;
+      var acc_0_2 = 0.0;
+      var acc_0_3 = 0.0;
+        for (var octet = lane; 8 * octet < uniforms.columns; octet += 64) {
+          let x_0 = u32(x[row_0 + 2 * octet]);
+          let y_0 = u32(x[row_0 + 2 * octet + 1]);
+          let s_0 = bitcast<f32>(x[row_0 + uniforms.xLevelWords + octet / 4]);
+          let all_0 = dotInt8(x_0, 0x01010101u) + dotInt8(y_0, 0x01010101u);
+          let w_0 = octetBytesAt(channel_0, octet);
+          acc_0_0 += f32(dotInt8(x_0, w_0.a) + dotInt8(y_0, w_0.b) - w_0.zero * all_0) * (s_0 * w_0.scale);
+      let w_1 = octetBytesAt(channel_1, octet);
+          acc_0_1 += f32(dotInt8(x_0, w_1.a) + dotInt8(y_0, w_1.b) - w_1.zero * all_0) * (s_0 * w_1.scale);
+      let w_2 = octetBytesAt(channel_2, octet);
+          acc_0_2 += f32(dotInt8(x_0, w_2.a) + dotInt8(y_0, w_2.b) - w_2.zero * all_0) * (s_0 * w_2.scale);
+      let w_3 = octetBytesAt(channel_3, octet);
+          acc_0_3 += f32(dotInt8(x_0, w_3.a) + dotInt8(y_0, w_3.b) - w_3.zero * all_0) * (s_0 * w_3.scale);
+        }
+        let within_0 = subgroupAdd(acc_0_0);
+      let within_1 = subgroupAdd(acc_0_1);
+      let within_2 = subgroupAdd(acc_0_2);
+      let within_3 = subgroupAdd(acc_0_3);
+        if (subgroupElect()) {
+          partial[0 + i32(subgroupId)] = within_0;
+      partial[2 + i32(subgroupId)] = within_1;
+      partial[4 + i32(subgroupId)] = within_2;
+      partial[6 + i32(subgroupId)] = within_3;
+        }
+        workgroupBarrier();
+        if (lane < 4) {
+          for (var slot = 1; slot < i32(subgroupCount); slot++) { partial[lane * 2] += partial[lane * 2 + slot]; }
+        }
+        workgroupBarrier();
+        let row = firstRow + lane / 4;
+        let channel = firstChannel + lane % 4;
+        if (lane < 4 && row < uniforms.m && channel < uniforms.rows) {
+          result[row * uniforms.rows + channel] = partial[(lane) * 2];
+        }
+      }
+      "
+    `);
+    expect(
+      quantizeInt8BlocksPass(shaped([1, 64], 'float32'), 1, 64, 4).code.split('fn main')[1],
+    ).toMatchInlineSnapshot(`
+      "(index : i32) {
+        if (index >= uniforms.all) { return; }
+        let row = index / uniforms.blocks;
+        let block = index % uniforms.blocks;
+        let start = row * uniforms.columns + 32 * block;
+        let used = min(32, uniforms.columns - 32 * block);
+        let scale = blockScale(start, start + used);
+        let reciprocal = divideExactly(1.0, scale);
+        var packed : array<u32, 8>;
+        for (var i = 0; i < used; i++) {
+          let level = i32(round(x[start + i] * reciprocal));
+          let at = (i & ~7) | ((i & 1) << 2u) | ((i & 7) >> 1u);
+          packed[at >> 2u] |= (u32(level) & 255u) << (8u * (u32(at) & 3u));
+        }
+        let out = row * uniforms.words;
+        for (var word = 0; word < 8; word++) {
+          result[out + 8 * block + word] = i32(packed[word]);
+        }
+        result[out + uniforms.words - uniforms.blocks + block] = bitcast<i32>(scale);
+      }
+      "
+    `);
+  });
+
+  it('sums within subgroups first where there are some', () => {
+    const sum = { type: 'f32', threads: 64, count: 2, smallestSubgroup: 32 } as const;
+    expect(
+      [workgroupSumDeclarations(sum), workgroupSum(sum, ['a', 'b']), sumAt(sum, 'lane')].join('\n'),
+    ).toMatchInlineSnapshot(`
+      "enable subgroups;
+      requires subgroup_id;
+      var<private> subgroupId : u32;
+      var<private> subgroupCount : u32;
+      var<workgroup> partial : array<f32, 4>;
+      let within_0 = subgroupAdd(a);
+      let within_1 = subgroupAdd(b);
+        if (subgroupElect()) {
+          partial[0 + i32(subgroupId)] = within_0;
+      partial[2 + i32(subgroupId)] = within_1;
+        }
+        workgroupBarrier();
+        if (lane < 2) {
+          for (var slot = 1; slot < i32(subgroupCount); slot++) { partial[lane * 2] += partial[lane * 2 + slot]; }
+        }
+        workgroupBarrier();
+      partial[(lane) * 2]"
+    `);
+  });
+
+  it('puts directives before the declarations that tfjs writes, and the subgroup into its entry point', () => {
+    const code = `
+var<private> localId: vec3<u32>;
+enable subgroups;
+  requires subgroup_id;
+enable subgroups;
+var<private> subgroupId : u32;
+fn _start(@builtin(local_invocation_id) LocalId : vec3<u32>) {
+        localId = LocalId;
+}`;
+    expect(completeCode(code)).toMatchInlineSnapshot(`
+      "enable subgroups;
+      requires subgroup_id;
+
+      var<private> localId: vec3<u32>;
+
+
+
+      var<private> subgroupId : u32;
+      fn _start(@builtin(subgroup_id) SubgroupId : u32, @builtin(num_subgroups) SubgroupCount : u32,
+                      @builtin(local_invocation_id) LocalId : vec3<u32>) {
+              subgroupId = SubgroupId;
+              subgroupCount = SubgroupCount;
+              localId = LocalId;
+      }"
+    `);
+    const plain = 'fn _start(@builtin(local_invocation_id) LocalId : vec3<u32>) { localId = LocalId; }';
+    expect(completeCode(plain)).toBe(plain);
+  });
+
   it('names code that differs differently', () => {
     const keys = [
       int8ProductPass({ ...int8, m: 1 }),
       int8ProductPass({ ...int8, m: 2 }),
+      int8ProductPass({ ...int8, m: 1, smallestSubgroup: 4 }),
+      int8ProductPass({ ...int8, m: 1, smallestSubgroup: 32 }),
       int8ProductPass({ ...int8, m: 64 }),
       int8ProductPass({ ...int8, m: 64, dot: 'unpacked' }),
       int8ProductPass({ ...int8, m: 64, shifted: true }),
       ...[2, 3, 4, 5, 6, 7, 8].map((bits) =>
-        groupwiseProductPass({ x: shaped([64, 64], 'float32'), m: 64, weight: packed(bits), bias: [] }),
+        int8BlockProductPass({
+          x: shaped([1, 18]),
+          m: 1,
+          weight: packed(bits),
+          bias: [],
+          smallestSubgroup: undefined,
+          dot: 'packed',
+        }),
+      ),
+      ...[2, 3, 4, 5, 6, 7, 8].map((bits) =>
+        groupwiseProductPass({
+          x: shaped([64, 64], 'float32'),
+          m: 64,
+          weight: packed(bits),
+          bias: [],
+          smallestSubgroup: undefined,
+        }),
       ),
     ];
     expect(new Set(keys.map(({ key }) => key)).size).toBe(new Set(keys.map(({ code }) => code)).size);

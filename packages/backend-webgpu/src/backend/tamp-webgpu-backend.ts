@@ -1,9 +1,20 @@
 import { TampError } from '@tamp/core';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { backendName } from '../program/kernel-call.js';
+import { completeCode } from './complete-code.js';
 
 /** How long a failed read waits to learn whether the device is lost; the two reach a page in either order. */
 const lossDelayMs = 500;
+
+/** WGSL must also number the subgroups of a workgroup, so that sums have one order. */
+function smallestSubgroupOf(device: GPUDevice, info: GPUAdapterInfo): number | undefined {
+  const numbered = globalThis.navigator?.gpu?.wgslLanguageFeatures?.has('subgroup_id') === true;
+  if (!numbered || !device.features.has('subgroups')) return undefined;
+  const { subgroupMinSize } = info;
+  // 4 is the least that WebGPU allows.
+  return Math.max(4, subgroupMinSize ?? 4);
+}
 
 /**
  * tfjs's WebGPU backend on a device of its own, without its silence: WebGPU answers calls on a lost device, and invalid
@@ -12,6 +23,8 @@ const lossDelayMs = 500;
 export class TampWebGpuBackend extends WebGPUBackend {
   /** Resolves with the error that every later call throws; never when the backend is disposed of. */
   readonly lost: Promise<TampError>;
+  /** Threads of the smallest subgroups; undefined where programs cannot use subgroups. */
+  readonly smallestSubgroup: number | undefined;
   #loss: TampError | undefined;
   #failure: GPUError | undefined;
   #disposed = false;
@@ -22,7 +35,11 @@ export class TampWebGpuBackend extends WebGPUBackend {
     readonly adapter: string,
     info: GPUAdapterInfo,
   ) {
+    const createShaderModule = device.createShaderModule.bind(device);
+    device.createShaderModule = (descriptor) =>
+      createShaderModule({ ...descriptor, code: completeCode(descriptor.code) });
     super(device, info);
+    this.smallestSubgroup = smallestSubgroupOf(device, info);
     this.lost = new Promise((resolve) => {
       void device.lost.then(({ message }) => {
         if (this.#disposed) return;
@@ -76,4 +93,10 @@ export class TampWebGpuBackend extends WebGPUBackend {
     super.dispose();
     this.device.destroy();
   }
+}
+
+/** The backend that tfjs runs on, if it is tamp's; looking it up by `findBackend` would start one. */
+export function runningBackend(): TampWebGpuBackend | undefined {
+  const backend: unknown = tf.engine().registry[backendName];
+  return backend instanceof TampWebGpuBackend ? backend : undefined;
 }

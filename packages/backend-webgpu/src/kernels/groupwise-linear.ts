@@ -1,8 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type ComputePass, type ProgramInput, workgroupNumber } from '../program/compute-program.js';
 import { defineKernel } from '../program/kernel-call.js';
+import type { IntegerDot } from '../wgsl/integer-dot.js';
 import { octetAt, packedFormKey } from '../wgsl/unpack-levels.js';
 import { unroll } from '../wgsl/unroll.js';
+import { sumAt, type WorkgroupSum, workgroupSum, workgroupSumDeclarations } from '../wgsl/workgroup-sum.js';
+import { int8BlockProductPass, quantizeInt8BlocksPass } from './int8-block-product.js';
 import { type PackedWeight, packedWeight } from './packed-weight.js';
 import { roundToInt8BlocksPass } from './round-to-int8-blocks.js';
 
@@ -13,6 +16,8 @@ export interface GroupwiseProduct {
   readonly weight: PackedWeight;
   /** Empty, or the input `bias`. */
   readonly bias: readonly ProgramInput[];
+  /** Threads of the device's smallest subgroups, when sums may use them. */
+  readonly smallestSubgroup: number | undefined;
 }
 
 /** Up to this many rows of x, weights are unpacked once per {@link vectorRows} rows instead of being shared in tiles. */
@@ -67,20 +72,25 @@ function commonPass({
 
 /** For few rows: a workgroup computes up to 4 rows of 4 channels, its threads taking turns along the columns. */
 function vectorPass(product: GroupwiseProduct): ComputePass {
-  const { m, weight, bias } = product;
+  const { m, weight, bias, smallestSubgroup } = product;
   const tall = Math.min(m, vectorRows);
-  const sums = tall * vectorChannels;
+  const sum: WorkgroupSum = {
+    type: 'f32',
+    threads: vectorThreads,
+    count: tall * vectorChannels,
+    smallestSubgroup,
+  };
   const acc = (i: number, j: number): string => `acc_${i}_${j}`;
   return {
     ...commonPass(product),
-    key: `groupwise vector ${tall} ${packedFormKey(weight.form)}`,
+    key: `groupwise vector ${tall} ${packedFormKey(weight.form)} ${smallestSubgroup}`,
     workgroupSize: vectorThreads,
     workgroups: Math.ceil(m / tall) * Math.ceil(weight.rows / vectorChannels),
     code: `
 ${workgroupNumber}
 ${loadX(weight.columns % 4 === 0)}
 ${octetAt(weight.form)}
-var<workgroup> partial : array<f32, ${sums * vectorThreads}>;
+${workgroupSumDeclarations(sum)}
 fn main(index : i32) {
   let across = (uniforms.rows + ${vectorChannels - 1}) / ${vectorChannels};
   let firstRow = (workgroupNumber() / across) * ${tall};
@@ -97,18 +107,14 @@ fn main(index : i32) {
     ${unroll(tall, (i) => `${acc(i, j)} += dot(x_${i}, w_${j}.a) + dot(y_${i}, w_${j}.b);`)}`,
     )}
   }
-  ${unroll(tall, (i) => unroll(vectorChannels, (j) => `partial[${(i * vectorChannels + j) * vectorThreads} + lane] = ${acc(i, j)};`))}
-  for (var stride = ${vectorThreads / 2}; stride > 0; stride = stride >> 1u) {
-    workgroupBarrier();
-    if (lane < stride) {
-      for (var at = lane; at < ${sums * vectorThreads}; at += ${vectorThreads}) { partial[at] += partial[at + stride]; }
-    }
-  }
-  workgroupBarrier();
+  ${workgroupSum(
+    sum,
+    Array.from({ length: sum.count }, (_, i) => acc(Math.floor(i / vectorChannels), i % vectorChannels)),
+  )}
   let row = firstRow + lane / ${vectorChannels};
   let channel = firstChannel + lane % ${vectorChannels};
-  if (lane < ${sums} && row < uniforms.m && channel < uniforms.rows) {
-    result[row * uniforms.rows + channel] = partial[lane * ${vectorThreads}]${bias.length > 0 ? ' + bias[channel]' : ''};
+  if (lane < ${sum.count} && row < uniforms.m && channel < uniforms.rows) {
+    result[row * uniforms.rows + channel] = ${sumAt(sum, 'lane')}${bias.length > 0 ? ' + bias[channel]' : ''};
   }
 }
 `,
@@ -180,14 +186,21 @@ export function groupwiseProductPass(product: GroupwiseProduct): ComputePass {
 }
 
 /** `TampGroupwiseLinear`. */
-export function groupwiseLinearKernel(): tf.KernelConfig {
+export function groupwiseLinearKernel(
+  dot: IntegerDot,
+  smallestSubgroup: number | undefined,
+): tf.KernelConfig {
   return defineKernel('TampGroupwiseLinear', (call) => {
-    const given = call.input('x');
-    const [m, columns] = given.shape;
-    const x =
-      call.text('activation') === 'int8-block'
-        ? call.intermediate(roundToInt8BlocksPass(given, m, columns))
-        : given;
-    return call.run(groupwiseProductPass({ x, m, weight: packedWeight(call), bias: call.optional('bias') }));
+    const x = call.input('x');
+    const [m, columns] = x.shape;
+    const weight = packedWeight(call);
+    const product: GroupwiseProduct = { x, m, weight, bias: call.optional('bias'), smallestSubgroup };
+    if (call.text('activation') !== 'int8-block') return call.run(groupwiseProductPass(product));
+    if (m <= largestVectorCase && weight.form.alignedGroups) {
+      const levels = call.intermediate(quantizeInt8BlocksPass(x, m, columns, weight.form.bits));
+      return call.run(int8BlockProductPass({ ...product, x: levels, dot }));
+    }
+    const rounded = call.intermediate(roundToInt8BlocksPass(x, m, columns));
+    return call.run(groupwiseProductPass({ ...product, x: rounded }));
   });
 }

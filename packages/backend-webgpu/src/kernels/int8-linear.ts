@@ -3,6 +3,7 @@ import { type ComputePass, type ProgramInput, workgroupNumber } from '../program
 import { defineKernel, type KernelCall } from '../program/kernel-call.js';
 import { type IntegerDot, integerDot } from '../wgsl/integer-dot.js';
 import { unroll } from '../wgsl/unroll.js';
+import { sumAt, type WorkgroupSum, workgroupSum, workgroupSumDeclarations } from '../wgsl/workgroup-sum.js';
 import {
   type ActivationQuantization,
   headerWords,
@@ -27,6 +28,8 @@ export interface Int8Product {
   /** Scales and, possibly, bias; undefined leaves the sums as integers. */
   readonly epilogue: { readonly scales: tf.TensorInfo; readonly bias: readonly ProgramInput[] } | undefined;
   readonly dot: IntegerDot;
+  /** Threads of the device's smallest subgroups, when sums may use them. */
+  readonly smallestSubgroup: number | undefined;
 }
 
 /** Up to this many rows of x, weights are read once per {@link vectorRows} rows instead of being shared in tiles. */
@@ -82,20 +85,26 @@ function commonPass(product: Int8Product): Pick<ComputePass, 'inputs' | 'uniform
 
 /** For few rows: a workgroup computes up to 4 rows of 4 channels, its threads taking turns along the columns. */
 function vectorPass(product: Int8Product): ComputePass {
-  const { m, rows, dot, shifted } = product;
+  const { m, rows, dot, shifted, smallestSubgroup } = product;
   const tall = Math.min(m, vectorRows);
-  const sums = tall * vectorChannels + (shifted ? vectorChannels : 0);
+  const products = tall * vectorChannels;
+  const sum: WorkgroupSum = {
+    type: 'i32',
+    threads: vectorThreads,
+    count: products + (shifted ? vectorChannels : 0),
+    smallestSubgroup,
+  };
   const acc = (i: number, j: number): string => `acc_${i}_${j}`;
   return {
     ...commonPass(product),
-    key: `int8 vector ${tall} ${dot} ${shifted}`,
+    key: `int8 vector ${tall} ${dot} ${shifted} ${smallestSubgroup}`,
     workgroupSize: vectorThreads,
     workgroups: Math.ceil(m / tall) * Math.ceil(rows / vectorChannels),
     code: `
 ${workgroupNumber}
 ${integerDot(dot)}
 ${finish(product)}
-var<workgroup> partial : array<i32, ${sums * vectorThreads}>;
+${workgroupSumDeclarations(sum)}
 fn main(index : i32) {
   let across = (uniforms.rows + ${vectorChannels - 1}) / ${vectorChannels};
   let firstRow = (workgroupNumber() / across) * ${tall};
@@ -111,20 +120,17 @@ fn main(index : i32) {
     ${shifted ? unroll(vectorChannels, (j) => `sum_${j} += dotInt8(w_${j}, 0x01010101u);`) : ''}
   }
   let lane = i32(localIndex);
-  ${unroll(tall, (i) => unroll(vectorChannels, (j) => `partial[${(i * vectorChannels + j) * vectorThreads} + lane] = ${acc(i, j)};`))}
-  ${shifted ? unroll(vectorChannels, (j) => `partial[${(tall * vectorChannels + j) * vectorThreads} + lane] = sum_${j};`) : ''}
-  for (var stride = ${vectorThreads / 2}; stride > 0; stride = stride >> 1u) {
-    workgroupBarrier();
-    if (lane < stride) {
-      for (var at = lane; at < ${sums * vectorThreads}; at += ${vectorThreads}) { partial[at] += partial[at + stride]; }
-    }
-  }
-  workgroupBarrier();
+  ${workgroupSum(
+    sum,
+    Array.from({ length: sum.count }, (_, i) =>
+      i < products ? acc(Math.floor(i / vectorChannels), i % vectorChannels) : `sum_${i - products}`,
+    ),
+  )}
   let row = firstRow + lane / ${vectorChannels};
   let channel = firstChannel + lane % ${vectorChannels};
-  if (lane < ${tall * vectorChannels} && row < uniforms.m && channel < uniforms.rows) {
-    finish(row, channel, partial[lane * ${vectorThreads}], ${
-      shifted ? `partial[(${tall * vectorChannels} + lane % ${vectorChannels}) * ${vectorThreads}]` : '0'
+  if (lane < ${products} && row < uniforms.m && channel < uniforms.rows) {
+    finish(row, channel, ${sumAt(sum, 'lane')}, ${
+      shifted ? sumAt(sum, `${products} + lane % ${vectorChannels}`) : '0'
     });
   }
 }
@@ -230,7 +236,7 @@ function quantizationOf(call: KernelCall): ActivationQuantization {
 }
 
 /** `TampInt8Linear`. */
-export function int8LinearKernel(dot: IntegerDot): tf.KernelConfig {
+export function int8LinearKernel(dot: IntegerDot, smallestSubgroup: number | undefined): tf.KernelConfig {
   return defineKernel('TampInt8Linear', (call) => {
     const quantization = quantizationOf(call);
     return call.run(
@@ -244,6 +250,7 @@ export function int8LinearKernel(dot: IntegerDot): tf.KernelConfig {
         zeroPoints: call.optional('zeroPoints'),
         epilogue: { scales: call.input('scales'), bias: call.optional('bias') },
         dot,
+        smallestSubgroup,
       }),
     );
   });

@@ -3,6 +3,16 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { ComputePass } from '../program/compute-program.js';
 import { exactDivision } from '../wgsl/exact-division.js';
 
+/** WGSL, after `exactDivision`: `blockScale(start, end)`, the scale of the block of `x` in that range. */
+export const blockScale = `
+fn blockScale(start : i32, end : i32) -> f32 {
+  var largest = 0u;
+  for (var i = start; i < end; i++) { largest = max(largest, bitcast<u32>(x[i]) & 0x7fffffffu); }
+  let scale = divideExactly(bitcast<f32>(largest), 127.0);
+  return select(scale, 1.0, scale == 0.0);
+}
+`;
+
 /** x [m, columns] rounded to int8 levels in symmetric blocks along columns, back as floats (core's `roundToInt8Blocks`). */
 export function roundToInt8BlocksPass(x: tf.TensorInfo, m: number, columns: number): ComputePass {
   const blocks = Math.ceil(columns / activationBlockSize);
@@ -19,17 +29,13 @@ export function roundToInt8BlocksPass(x: tf.TensorInfo, m: number, columns: numb
     workgroups: Math.ceil((m * blocks) / 64),
     code: `
 ${exactDivision}
+${blockScale}
 fn main(index : i32) {
   if (index >= uniforms.all) { return; }
   let row = index / uniforms.blocks;
   let first = (index % uniforms.blocks) * ${activationBlockSize};
   let last = row * uniforms.columns + min(first + ${activationBlockSize}, uniforms.columns);
-  var largest = 0u;
-  for (var i = row * uniforms.columns + first; i < last; i++) {
-    largest = max(largest, bitcast<u32>(x[i]) & 0x7fffffffu);
-  }
-  var scale = divideExactly(bitcast<f32>(largest), 127.0);
-  if (scale == 0.0) { scale = 1.0; }
+  let scale = blockScale(row * uniforms.columns + first, last);
   let reciprocal = divideExactly(1.0, scale);
   for (var i = row * uniforms.columns + first; i < last; i++) {
     result[i] = round(x[i] * reciprocal) * scale;

@@ -104,3 +104,29 @@ fn octetAt(row : i32, octet : i32) -> Octet {
   }
 }`;
 }
+
+/**
+ * WGSL: `octetBytesAt(row, octet)`, the eight levels of a row from column 8 · octet as signed bytes, four in `a` and
+ * four in `b`, what is to be taken off each (`zero`), and their scale. With 4 bits `a` has the even ones, otherwise the
+ * first. Groups must be aligned.
+ */
+export function octetBytesAt({ bits, zeroPoints }: PackedForm): string {
+  const assembled = (first: number): string =>
+    unroll(4, (i) => `(${octetLevel(bits, first + i)} << ${8 * i}u)`, ' | ');
+  const [a, b] =
+    bits === 4
+      ? ['low & 0x0f0f0f0fu', '(low >> 4u) & 0x0f0f0f0fu']
+      : bits === 8
+        ? ['low ^ 0x80808080u', 'high ^ 0x80808080u']
+        : [assembled(0), assembled(4)];
+  // Eight bits are shifted into the range of signed bytes here, fewer fit it as they are.
+  const offset = bits === 8 ? 0 : 2 ** (bits - 1);
+  return `
+struct OctetBytes { a : u32, b : u32, zero : i32, scale : f32 }
+fn octetBytesAt(row : i32, octet : i32) -> OctetBytes {
+  let start = row * uniforms.words;
+  ${loadOctet(bits)}
+  let group = row * uniforms.groups + min((8 * octet) / uniforms.groupSize, uniforms.groups - 1);
+  return OctetBytes(${a}, ${b}, ${offset}${zeroPoints ? ' + zeroPoints[group]' : ''}, scales[group]);
+}`;
+}

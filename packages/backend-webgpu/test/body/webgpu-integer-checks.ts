@@ -6,6 +6,7 @@ import {
   roundToInt8Blocks,
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { runningBackend } from '../../src/backend/tamp-webgpu-backend.js';
 import { int8ProductPass } from '../../src/kernels/int8-linear.js';
 import {
   type ActivationQuantization,
@@ -197,6 +198,7 @@ function accumulatorsEqual(dot: IntegerDot): Check {
                   : [{ name: 'zeroPoints', tensor: tf.tensor2d(weightZeros, [n, 1], 'int32') }],
               epilogue: undefined,
               dot,
+              smallestSubgroup: runningBackend()?.smallestSubgroup,
             }),
           ),
         );
