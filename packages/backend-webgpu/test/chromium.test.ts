@@ -29,8 +29,11 @@ describe.skipIf(!hasChromium('WebGPU tests'))('WebGPU in Chromium', () => {
   });
 
   it('passes every check that the other backends pass', { timeout: 900_000 }, async () => {
-    const { adapter, integerDot } = await page.call('start');
-    console.log(`Chromium ${page.version}, adapter ${adapter}, ${integerDot} integer products`);
+    const { adapter, integerDot, subgroups } = await page.call('start');
+    const sums = subgroups ? 'with' : 'without';
+    console.log(
+      `Chromium ${page.version}, adapter ${adapter}, ${integerDot} integer products, ${sums} subgroups`,
+    );
     const names = await page.call('checks');
     expect(names.length).toBeGreaterThan(10);
     const failures: string[] = [];

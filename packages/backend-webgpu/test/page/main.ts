@@ -16,7 +16,7 @@ import { integerChecks } from '../body/webgpu-integer-checks.js';
 /** What a test in Node can call in the page. */
 export interface TestPage {
   /** Selects WebGPU; gives the adapter's name. */
-  start(): Promise<{ adapter: string; integerDot: IntegerDot }>;
+  start(): Promise<{ adapter: string; integerDot: IntegerDot; subgroups: boolean }>;
   /** Names of the checks. */
   checks(): string[];
   /** Runs a check on WebGPU; gives what differs, or null. */
@@ -51,9 +51,9 @@ async function failureOf(among: readonly Check[], name: string, backend: string)
 
 const testPage: TestPage = {
   async start() {
-    const { name, adapter, integerDot } = await registerWebGpuBackend();
+    const { name, adapter, integerDot, subgroups } = await registerWebGpuBackend();
     await tf.setBackend(name);
-    return { adapter, integerDot };
+    return { adapter, integerDot, subgroups };
   },
   checks: () => checks().map(({ name }) => name),
   run: (name) => failureOf(checks(), name, 'webgpu'),
