@@ -1,9 +1,11 @@
 import {
+  checkScheme,
   denseStorage,
   elementCount,
   type Model,
   type ModelEditor,
   type Modifier,
+  matrixShape,
   nextTask,
   type Observation,
   readParameter,
@@ -116,6 +118,21 @@ function reportLeft(editor: ModelEditor, { layer, weight, reason }: LeftLayer): 
     bytesAfter: bytes,
     note: reason,
   });
+}
+
+/** Throws a `TampError` (`usage`) that names the layer when the group size that is assumed does not divide its width. */
+function checkGroupSize(
+  model: Model,
+  groups: readonly Group[],
+  { quantization }: EqualizationSettings,
+): void {
+  const { weights } = quantization;
+  if (typeof weights !== 'object') return;
+  const { bits, groupSize } = weights;
+  for (const { layer, weight } of groups.flatMap(({ readers }) => readers)) {
+    const { columns } = matrixShape(shapeOf(model, weight));
+    checkScheme({ bits, symmetric: true, granularity: { kind: 'group', groupSize } }, columns, layer);
+  }
 }
 
 /** Names of the nodes that rewriting a group touches or relies on. */
@@ -296,6 +313,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       needs: isDataFree(settings) ? 'nothing' : 'calibration',
       plan(model) {
         const { groups, left } = findGroups(model, settings);
+        checkGroupSize(model, groups, settings);
         const sizes = (weight: string): { readonly stored: number; readonly float32: number } => {
           const parameter = model.parameters.get(weight);
           if (parameter === undefined) return { stored: 0, float32: 0 };
@@ -340,7 +358,8 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       },
       async rewrite(region, editor) {
         found ??= findGroups(editor.model, settings);
-        const original = editor.model;
+        // The editor's parameters change in place.
+        const original: Model = { ...editor.model, parameters: new Map(editor.model.parameters) };
         const here = found.groups.filter((group) => nodesOf(group).every((node) => region.nodes.has(node)));
         const chains = here.filter((group) => !isSmooth(group));
         const chosen: Chosen[] = [

@@ -7,7 +7,7 @@ import type { GroupStatistics } from './observe/group-statistics.js';
 import { scaleShape } from './rewrite/insert-mul.js';
 import { scaledRange } from './scales/channel-range.js';
 import type { Quantization } from './settings.js';
-import { decibels, outputNoise } from './simulate/int8-noise.js';
+import { decibels, outputNoise } from './simulate/output-noise.js';
 import { rowImportance } from './simulate/row-importance.js';
 
 /** What {@link reportGroup} reports on. */

@@ -18,10 +18,20 @@ export interface EqualizationSettings {
   readonly sampleRows: number;
 }
 
-/** The int8 layers that are to follow. */
+/** Weights of few bits with a symmetric scale for each group of a row. */
+export interface GroupedWeights {
+  /** 2 to 8. */
+  readonly bits: number;
+  /** Weights of a row that share a scale; must divide the layer's input width. */
+  readonly groupSize: number;
+}
+
+/** The quantized layers that are to follow. */
 export interface Quantization {
-  readonly activation: 'token' | 'tensor';
-  readonly weights: 'channel' | 'tensor';
+  /** One int8 scale per token or per tensor; `none`: activations stay float. */
+  readonly activation: 'token' | 'tensor' | 'none';
+  /** One int8 scale per output channel or in all, or groups of fewer bits. */
+  readonly weights: 'channel' | 'tensor' | GroupedWeights;
 }
 
 /** Options as a recipe or a program gives them: everything may be left out. */
@@ -70,16 +80,25 @@ export const settingsSchema: z.ZodType<EqualizationSettings> = z.strictObject({
   quantization: z
     .strictObject({
       activation: z
-        .enum(['token', 'tensor'])
+        .enum(['token', 'tensor', 'none'])
         .default('token')
-        .describe('One activation scale per token or per tensor.'),
+        .describe('One int8 activation scale per token or per tensor; none: activations stay float.'),
       weights: z
-        .enum(['channel', 'tensor'])
+        .union([
+          z.enum(['channel', 'tensor']),
+          z.strictObject({
+            bits: z.int().min(2).max(8).describe('Bits per weight, 2 to 8.'),
+            groupSize: z
+              .int()
+              .min(1)
+              .describe("Weights of a row that share a scale; must divide the layer's input width."),
+          }),
+        ])
         .default('channel')
-        .describe('One weight scale per output channel or in all.'),
+        .describe('One int8 weight scale per output channel or in all, or groups of few bits.'),
     })
     .prefault({})
-    .describe('The int8 layers that are to follow, which search and report assume.'),
+    .describe('The quantized layers that are to follow, which search and report assume.'),
   sampleRows: z
     .number()
     .int()

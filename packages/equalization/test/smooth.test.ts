@@ -125,4 +125,17 @@ describe('norm to linear, value to output and up to down', () => {
     // The up-projection is not among the targets, so its rows may not change and a mul takes the scale.
     expect(off).toMatchObject({ groups: [{ site: 'mul', rule: 'input-weight', layers: ['down'] }] });
   });
+
+  it('balances columns within groups of few bits when activations stay float, and reports what that gains', async () => {
+    // Every third channel's weights are 64 times too small for its loud input: a group of 4 bits would lose them.
+    const quantization = { activation: 'none', weights: { bits: 4, groupSize: block.width / 2 } } as const;
+    const { layers } = await equalizeModel(decoderBlock(), { quantization }, { calibration });
+    const gains = layers.map(({ figures = {} }) => figures.snrDbGain);
+    expect(gains.reduce((sum, gain) => sum + gain, 0)).toBeGreaterThan(6);
+  });
+
+  it('refuses a group size that does not divide a width, naming the layer', async () => {
+    const quantization = { activation: 'none', weights: { bits: 4, groupSize: block.width - 1 } } as const;
+    await expect(equalizeModel(decoderBlock(), { quantization }, { calibration })).rejects.toThrow(/^q: /);
+  });
 });

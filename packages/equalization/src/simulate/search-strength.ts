@@ -2,7 +2,7 @@ import type { OperatorNode } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { smoothScale } from '../scales/smooth-scale.js';
 import type { Quantization } from '../settings.js';
-import { outputNoise } from './int8-noise.js';
+import { outputNoise } from './output-noise.js';
 
 /** Strengths that the search tries: 0 to 1 in steps of 0.05. */
 const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
