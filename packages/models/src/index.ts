@@ -5,6 +5,8 @@ export { buildCausalLanguageModel, causalLanguageModelFamilies } from './familie
 export type { CausalLanguageModelFamily, ModuleTypes } from './families/family.js';
 export { folderAtUrl, type UrlFolderOptions } from './folder-at-url.js';
 export { type ChosenFile, folderOfFiles } from './folder-of-files.js';
+export { folderOfNames } from './folder-of-names.js';
+export { foreignFormat } from './foreign-format.js';
 export type { ModelFolder } from './model-folder.js';
 export { openModel } from './open-model.js';
 export type { LinearScaling } from './rotary/linear-scaling.js';

@@ -1,4 +1,5 @@
 export { checkWindows, vocabularyOf } from './data/language-model.js';
+export { readTensor } from './data/read-tensor.js';
 export { cutWindows, type TextWindows, type WindowOptions } from './data/text-windows.js';
 export { type RecipeDocument, type RecipePath, readRecipeDocument } from './document/recipe-document.js';
 export { closestWord, suggestWord } from './errors/closest-word.js';

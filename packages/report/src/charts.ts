@@ -27,7 +27,7 @@ function chart(
   const marginLeft = Math.min(420, 0.45 * width, 30 + characterWidth * longest);
   const room = Math.floor((marginLeft - 12) / characterWidth);
   const shortened = (name: string): string => (name.length > room ? `…${name.slice(1 - room)}` : name);
-  return Plot.plot({
+  const svg = Plot.plot({
     document,
     width,
     height: 60 + 18 * layers.length,
@@ -38,6 +38,10 @@ function chart(
     y: { label: null, domain: layers.map((entry) => entry.layer), tickFormat: shortened },
     marks,
   });
+  // One picture with one name: Plot's names for its parts ("bar") would be read out, and ARIA forbids them there.
+  svg.setAttribute('role', 'img');
+  for (const part of svg.querySelectorAll('g[aria-label]')) part.removeAttribute('aria-label');
+  return svg;
 }
 
 /** Bytes of each layer's weight before (thin) and after (thick), as an SVG element of `document`. */

@@ -2,20 +2,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { TampError } from '@tamp/core';
 import { openArchiveFile } from '@tamp/export-zip/node';
+import { foreignFormat } from '@tamp/models';
 import { openModelFolder } from '@tamp/models/node';
 import type { OpenedModel } from '@tamp/recipe';
 
-/** Formats that are not read, known by the ending of a file. */
-const foreignFormats: readonly { readonly ending: RegExp; readonly format: string }[] = [
-  { ending: /\.onnx$/i, format: 'ONNX' },
-  { ending: /(^|[\\/])model\.json$/i, format: 'TensorFlow.js' },
-  { ending: /\.gguf$/i, format: 'GGUF' },
-  { ending: /\.(h5|keras)$/i, format: 'Keras' },
-  { ending: /\.(pt|pth|bin)$/i, format: 'PyTorch' },
-  { ending: /\.tflite$/i, format: 'TensorFlow Lite' },
-];
-
-function refuseFormat(path: string, format: string): never {
+function refuseForeignFormat(path: string, names: readonly string[]): void {
+  const format = foreignFormat(names);
+  if (format === undefined) return;
   throw new TampError(`${format} models are not supported`, {
     code: 'usage',
     at: { file: path },
@@ -27,9 +20,7 @@ function refuseFormat(path: string, format: string): never {
 async function openFolder(path: string): Promise<Pick<OpenedModel, 'model' | 'close'>> {
   const names = await readdir(path);
   if (!names.includes('config.json')) {
-    for (const { ending, format } of foreignFormats) {
-      if (names.some((name) => ending.test(name))) refuseFormat(shownPath(path), format);
-    }
+    refuseForeignFormat(shownPath(path), names);
     throw new TampError('is no model folder: it has no config.json', {
       code: 'usage',
       at: { file: shownPath(path) },
@@ -59,8 +50,7 @@ export async function openModelAt(path: string): Promise<OpenedModel> {
     });
   }
   if (info.isDirectory()) return { ...(await openFolder(path)), name: path };
-  for (const { ending, format } of foreignFormats)
-    if (ending.test(path)) refuseFormat(shownPath(path), format);
+  refuseForeignFormat(shownPath(path), [path]);
   if (/\.safetensors$/i.test(path)) {
     throw new TampError('weights alone are no model', {
       code: 'usage',

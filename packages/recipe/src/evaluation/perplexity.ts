@@ -9,6 +9,8 @@ export interface PerplexityOptions {
   readonly signal?: AbortSignal;
   /** Windows done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Windows that go through the model at a time. Default: as many as 32 MiB of logits allow, at most 8. */
+  readonly batch?: number;
   /** Name of the text, for errors. */
   readonly file?: string;
 }
@@ -43,10 +45,10 @@ export async function measurePerplexity(
   windows: TextWindows,
   options: PerplexityOptions = {},
 ): Promise<PerplexityResult> {
-  const { signal, onProgress, file = 'text' } = options;
+  const { signal, onProgress, batch, file = 'text' } = options;
   checkWindows(model, windows, file);
   const vocabulary = vocabularyOf(model);
-  const size = evaluationBatch(windows.length, vocabulary);
+  const size = batch ?? evaluationBatch(windows.length, vocabulary);
   const runner = createModelRunner(model);
   let total = 0;
   try {
