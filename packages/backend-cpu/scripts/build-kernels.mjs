@@ -1,7 +1,6 @@
-// Compiles assembly/ with AssemblyScript's own compiler and writes the modules as base64 into dist/wasm/kernels.js,
-// a form that Node, bundlers and browsers all load without a further file. The modules are deflated as one, by
-// pieces in turn: they have most of their code in common, DEFLATE looks back 32 KiB for it, and base64 hides it from the
-// compression of a web server.
+// Compiles assembly/ with AssemblyScript's own compiler and writes each variant as base64 into a module of its own in
+// dist/wasm/kernels, a form that Node, bundlers and browsers all load alike. They are deflated: base64 hides from the
+// compression of a web server what they repeat.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,11 +54,7 @@ function memoryFlagOffset(shared, unshared) {
   return offsets[0];
 }
 
-/** Pieces of a module: so many that a piece of each, which hold about the same functions, fit into DEFLATE's window. */
-const pieceCount = 8;
-
-const lines = [];
-const modules = [];
+mkdirSync(join(root, 'dist/wasm/kernels'), { recursive: true });
 for (const [name, relaxed] of [
   ['baseline', false],
   ['relaxed', true],
@@ -67,30 +62,13 @@ for (const [name, relaxed] of [
   const shared = await compile({ relaxed, shared: true });
   const unshared = await compile({ relaxed, shared: false });
   const flag = memoryFlagOffset(shared, unshared);
-  modules.push({ name, bytes: shared, pieces: [], flag, unshared: unshared[flag] });
-  console.log(`${name}: ${shared.length} bytes`);
-}
-const inTurn = [];
-let start = 0;
-for (let i = 0; i < pieceCount; i++) {
-  for (const { bytes, pieces } of modules) {
-    const bound = (count) => Math.round((count * bytes.length) / pieceCount);
-    const piece = bytes.subarray(bound(i), bound(i + 1));
-    pieces.push([start, start + piece.length]);
-    inTurn.push(piece);
-    start += piece.length;
-  }
-}
-for (const { name, bytes, pieces, flag, unshared } of modules) {
-  lines.push(
-    `export const ${name} = {`,
-    `  pieces: ${JSON.stringify(pieces)},`,
-    `  memoryFlag: { offset: ${flag}, shared: ${bytes[flag]}, unshared: ${unshared} },`,
+  const deflated = deflateRawSync(shared, { level: 9 });
+  const lines = [
+    'export const kernels = {',
+    `  deflated: '${deflated.toString('base64')}',`,
+    `  memoryFlag: { offset: ${flag}, shared: ${shared[flag]}, unshared: ${unshared[flag]} },`,
     '};',
-  );
+  ];
+  writeFileSync(join(root, `dist/wasm/kernels/${name}.js`), `${lines.join('\n')}\n`);
+  console.log(`${name}: ${shared.length} bytes, ${deflated.length} deflated`);
 }
-const deflated = deflateRawSync(Buffer.concat(inTurn), { level: 9 });
-console.log(`deflated together: ${deflated.length} bytes`);
-lines.push(`export const deflatedModules = '${deflated.toString('base64')}';`);
-mkdirSync(join(root, 'dist/wasm'), { recursive: true });
-writeFileSync(join(root, 'dist/wasm/kernels.js'), `${lines.join('\n')}\n`);

@@ -1,4 +1,3 @@
-import { baseline, deflatedModules, type EmbeddedModule, relaxed } from '#kernels';
 import { instantiateKernels } from './kernel-exports.js';
 
 /**
@@ -14,30 +13,31 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-async function inflateModules(): Promise<ArrayBuffer> {
-  const inflated = new Blob([decodeBase64(deflatedModules)])
+/** Each is a chunk of its own in a bundle: no page loads both. */
+const modules = {
+  baseline: async () => (await import('#kernels/baseline')).kernels,
+  relaxed: async () => (await import('#kernels/relaxed')).kernels,
+};
+
+async function moduleBytes(name: keyof typeof modules, shared: boolean): Promise<Uint8Array<ArrayBuffer>> {
+  const { deflated, memoryFlag } = await modules[name]();
+  const inflated = new Blob([decodeBase64(deflated)])
     .stream()
     .pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Response(inflated).arrayBuffer();
-}
-
-let inflating: Promise<ArrayBuffer> | undefined;
-
-async function moduleBytes(
-  { pieces, memoryFlag }: EmbeddedModule,
-  shared: boolean,
-): Promise<Uint8Array<ArrayBuffer>> {
-  inflating ??= inflateModules();
-  const modules = await inflating;
-  const bytes = new Uint8Array(pieces.reduce((total, [start, end]) => total + end - start, 0));
-  let at = 0;
-  for (const [start, end] of pieces) {
-    bytes.set(new Uint8Array(modules, start, end - start), at);
-    at += end - start;
-  }
+  const bytes = new Uint8Array(await new Response(inflated).arrayBuffer());
   bytes[memoryFlag.offset] = shared ? memoryFlag.shared : memoryFlag.unshared;
   return bytes;
 }
+
+/** A module whose one function swizzles bytes the relaxed way: engines without relaxed SIMD need not load our own. */
+const relaxedProbe = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // magic number and version
+  ...[1, 4, 1, 0x60, 0, 0], // a type: no parameters, no results
+  ...[3, 2, 1, 0], // a function of that type
+  ...[10, 16, 1, 14, 0], // its code, without locals
+  ...[0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f], // i32.const 0, i8x16.splat, twice
+  ...[0xfd, 0x80, 0x02, 0x1a, 0x0b], // i8x16.relaxed_swizzle, drop, end
+);
 
 /** Enough rounds for the engine's optimizing compiler to take over, so that its code is checked too. */
 const PROBE_ROUNDS = 2000;
@@ -47,7 +47,8 @@ const PROBE_ROUNDS = 2000;
  * run with known answers has no wrong lane. (Node 20 behind its flag accepts relaxed instructions and miscompiles one.)
  */
 export async function supportedSimdVariants(): Promise<readonly SimdVariant[]> {
-  const bytes = await moduleBytes(relaxed, false);
+  if (!WebAssembly.validate(relaxedProbe)) return ['baseline'];
+  const bytes = await moduleBytes('relaxed', false);
   if (!WebAssembly.validate(bytes)) return ['baseline'];
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   const kernels = await instantiateKernels(await WebAssembly.compile(bytes), memory);
@@ -60,5 +61,5 @@ export async function supportedSimdVariants(): Promise<readonly SimdVariant[]> {
 
 /** Compiles the kernels for a shared or an unshared memory. */
 export async function compileKernels(variant: SimdVariant, shared: boolean): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await moduleBytes(variant === 'baseline' ? baseline : relaxed, shared));
+  return WebAssembly.compile(await moduleBytes(variant === 'baseline' ? 'baseline' : 'relaxed', shared));
 }
