@@ -175,13 +175,23 @@ Examples:
 
   program
     .command('plan')
-    .description('Say what a recipe would do, and what it would cost in bytes and memory. Does no work.')
+    .description(
+      'Say what a recipe would do, and what it would cost in time, memory and disk. Writes nothing.',
+    )
     .argument('<recipe>', 'recipe file (YAML)')
     .option('--json', 'print the plan as one JSON object on stdout')
     .option('--threads <n>', 'threads to compute with (default: what the recipe says, or all cores)', threads)
     .option('--no-eval', 'plan a run without the evaluations before and after')
     .option('--max-memory <size>', 'choose what fits this much memory, or refuse: 800MB, 2GB', byteCount)
-    .addHelpText('after', '\nExamples:\n  $ tamp plan recipe.yaml\n  $ tamp plan recipe.yaml --json')
+    .addHelpText(
+      'after',
+      `
+Times come from a trial: one block of each kind, a few windows, some steps of a training.
+
+Examples:
+  $ tamp plan recipe.yaml
+  $ tamp plan recipe.yaml --json`,
+    )
     .action(act(planCommand));
 
   program

@@ -31,6 +31,7 @@ export {
 export type { PlannedModifier, ReadyModifier } from './prepare/prepare-modifiers.js';
 export { type PreparedRecipe, type PrepareOptions, prepareRecipe } from './prepare/prepare-recipe.js';
 export type { RecipeTexts } from './prepare/prepare-texts.js';
+export { type TriedRun, tryRun } from './prepare/try-run.js';
 export { type RunEvent, type RunStage, stagesOf } from './run/run-progress.js';
 export { type RunOptions, runRecipe } from './run/run-recipe.js';
 export type { MissedGate, Quality, RunOutcome, RunResult } from './run/run-result.js';

@@ -20,7 +20,8 @@ const speed: MachineSpeed = {
   processBytes: 1_000_000_000,
   multiplyAddsPerSecond: 1000,
   roundingsPerSecond: 100,
-  archiveBytesPerSecond: 10,
+  numberBytesPerSecond: 10,
+  levelBytesPerSecond: 20,
 };
 
 async function prepare(text: string): Promise<PreparedRecipe> {
@@ -63,8 +64,9 @@ describe('the stages of a plan', () => {
     expect(before.seconds).toBeGreaterThan(0);
     expect(after.seconds).toBe(before.seconds);
     expect(modify.seconds).toBeNull();
-    // All parameters, once, at 10 bytes a second.
-    expect(written.seconds).toBe(plan.sizes.after / 10);
+    // The two layers once at 20 bytes a second, the embedding at 10.
+    const layers = 2 * (12 * 12 + 16 * 12);
+    expect(written.seconds).toBe(layers / 20 + (plan.sizes.after - layers) / 10);
     expect(written.diskBytes).toBe(plan.sizes.after);
     const twice = planRecipe(prepared, { ...speed, multiplyAddsPerSecond: 2000 });
     expect(twice.phases[0].seconds).toBe((before.seconds ?? 0) / 2);

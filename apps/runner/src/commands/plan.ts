@@ -1,4 +1,5 @@
-import { fitMemory, planRecipe } from '@tamp/recipe';
+import { isTampError } from '@tamp/core';
+import { fitMemory, planRecipe, tryRun } from '@tamp/recipe';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { measureMachine } from '../host/measure-machine.js';
@@ -29,7 +30,12 @@ export async function planCommand(
       const speed = await measureMachine();
       const { maxMemory } = options;
       const fitting = maxMemory === undefined ? prepared : fitMemory(prepared, maxMemory, speed);
-      const plan = planRecipe(fitting, speed);
+      const tried = await tryRun(fitting).catch((error: unknown) => {
+        if (!isTampError(error)) throw error;
+        terminal.say(`Times are estimates without a trial, which failed: ${error.message}`);
+        return undefined;
+      });
+      const plan = planRecipe(fitting, speed, tried);
       terminal.result(options.json === true ? JSON.stringify(plan) : planText(terminal, plan));
       return exitCodes.done;
     } finally {

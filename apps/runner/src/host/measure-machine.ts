@@ -1,19 +1,26 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateRawSync, constants as zlib } from 'node:zlib';
-import { createPackedRounder, Random } from '@tamp/core';
-import { fileSink } from '@tamp/core/node';
+import {
+  bytesOf,
+  createGraphBuilder,
+  createPackedRounder,
+  denseStorage,
+  type Model,
+  type Parameter,
+  Random,
+  storedBytes,
+} from '@tamp/core';
+import { growArchiveFile } from '@tamp/export-zip/node';
 import type { MachineSpeed } from '@tamp/recipe';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Each measurement is repeated and the fastest taken: others on the machine only ever slow one down. */
 const repetitions = 4;
 
-async function fastest(work: () => void | Promise<void>): Promise<number> {
+async function fastest(work: () => void | Promise<void>, times: number = repetitions): Promise<number> {
   let seconds = Infinity;
-  for (let i = 0; i <= repetitions; i++) {
+  for (let i = 0; i <= times; i++) {
     const started = performance.now();
     await work();
     // The first time compiles.
@@ -39,17 +46,23 @@ async function multiplyAddsPerSecond(): Promise<number> {
   }
 }
 
-/** Seconds that a byte takes to be written and to be on the disk. */
-async function writeSeconds(): Promise<number> {
-  const bytes = new Uint8Array(2 ** 24);
+/** Bytes of one parameter a second that are written as those of a large model's archive are. */
+async function archiveBytesPerSecond(parameter: Parameter): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'tamp-'));
+  const builder = createGraphBuilder();
+  builder.output('y', builder.input('x', { dtype: 'float32', shape: [1] }));
+  const model: Model = {
+    graph: builder.build(),
+    parameters: new Map([[parameter.name, parameter]]),
+    architecture: 'none',
+    config: {},
+    assets: new Map(),
+  };
   try {
     const seconds = await fastest(async () => {
-      const sink = await fileSink(join(folder, 'written'));
-      await sink.write(bytes);
-      await sink.finish();
-    });
-    return seconds / bytes.length;
+      await growArchiveFile(join(folder, 'written'), { expectedBytes: 2 ** 30 }).finish(model);
+    }, 2);
+    return storedBytes(parameter.storage) / seconds;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -62,17 +75,26 @@ export async function measureMachine(): Promise<MachineSpeed> {
   const weight = new Random(1).fillNormal(new Float32Array(rows * columns));
   const scheme = { bits: 4, symmetric: true, granularity: { kind: 'group', groupSize: 64 } } as const;
   const rounding = await fastest(() => createPackedRounder(rows, columns, scheme).add(weight));
-  const bytes = new Uint8Array(weight.buffer);
-  const hashing = await fastest(() => void createHash('sha256').update(bytes).digest());
-  const deflating = await fastest(
-    () => void deflateRawSync(bytes, { strategy: zlib.Z_HUFFMAN_ONLY, memLevel: 9 }),
-  );
-  const writing = await writeSeconds();
+  // Several chunks, so that they are prepared side by side as in a run.
+  const numbers = new Random(2).fillNormal(new Float32Array(2 ** 23));
+  const shape = [2 ** 11, 2 ** 12];
+  const levels = { bits: 8, symmetric: true, granularity: { kind: 'channel' } } as const;
+  const packed: Parameter = {
+    name: 'levels',
+    shape,
+    storage: {
+      kind: 'affine',
+      scheme: levels,
+      levels: bytesOf(Int8Array.from(numbers, (value) => 40 * value)),
+      scales: denseStorage(numbers.subarray(0, shape[0])),
+    },
+  };
+  const dense: Parameter = { name: 'numbers', shape, storage: denseStorage(numbers, 'bfloat16') };
   return {
     processBytes,
     multiplyAddsPerSecond: await multiplyAddsPerSecond(),
     roundingsPerSecond: weight.length / rounding,
-    // About a third of an archive pays to be deflated; entries are prepared on two threads.
-    archiveBytesPerSecond: 1 / ((hashing + deflating / 3) / (2 * bytes.length) + writing),
+    numberBytesPerSecond: await archiveBytesPerSecond(dense),
+    levelBytesPerSecond: await archiveBytesPerSecond(packed),
   };
 }

@@ -16,6 +16,15 @@ function rows({ values, scale = 1 }: SampleArray, { type }: InputNode, from: num
   return tf.tensor(numbers, [to - from, ...shape], type.dtype);
 }
 
+/** How many calibration batches {@link sampleBatches} makes, and of how many samples. */
+export function calibrationSampleBatches({ labels }: LabelledData): {
+  readonly batchSize: number;
+  readonly batches: number;
+} {
+  const count = Math.min(labels.shape[0] ?? 0, batchSize * mostBatches);
+  return { batchSize: Math.min(count, batchSize), batches: count / batchSize };
+}
+
 /** The first samples of a recipe's labelled data, at most 256, as calibration batches; labels are left out. */
 export function sampleBatches({ inputs, labels }: LabelledData, model: Model): CalibrationBatches {
   const count = Math.min(labels.shape[0] ?? 0, batchSize * mostBatches);

@@ -6,6 +6,8 @@ export interface MachineSpeed {
   readonly multiplyAddsPerSecond: number;
   /** Weights that are read, rounded to nearest and packed. */
   readonly roundingsPerSecond: number;
-  /** Bytes of an archive that are hashed, compressed where that pays, and written. */
-  readonly archiveBytesPerSecond: number;
+  /** Bytes of numbers that become an archive's: split, compressed, hashed and written. */
+  readonly numberBytesPerSecond: number;
+  /** Bytes of packed levels that become an archive's: hashed and written, for they do not compress. */
+  readonly levelBytesPerSecond: number;
 }

@@ -1,4 +1,4 @@
-import { elementCount, type Graph, type Model, type Parameter, storedBytes } from '@tamp/core';
+import { elementCount, type Graph, lintGraph, type Model, type Parameter, storedBytes } from '@tamp/core';
 import { vocabularyOf } from '../data/language-model.js';
 import type { TextWindows } from '../data/text-windows.js';
 import { evaluationBatch } from '../evaluation/perplexity.js';
@@ -6,6 +6,7 @@ import { type RunStage, stagesOf } from '../run/run-progress.js';
 import type { MachineSpeed } from './machine-speed.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
 import { sequentialCost } from './sequential-cost.js';
+import type { TriedRun } from './try-run.js';
 
 /** What one stage of a run will take. */
 export interface PhasePlan {
@@ -22,6 +23,8 @@ export interface PhasePlan {
 export const largeModelBytes: number = 64 * 2 ** 20;
 
 const float32 = 4;
+/** tfjs-layers, which training loads for its gradients. */
+const trainingCodeBytes = 32 * 2 ** 20;
 /** Arrays that nobody uses any more may wait this long, in bytes, for the engine to collect them. */
 const garbageBytes = 64 * 2 ** 20;
 /** Chunks of an archive that are in memory at a time, each as it is, split into planes, and deflated. */
@@ -52,6 +55,16 @@ function windowMultiplyAdds(graph: Graph, tokens: number): number {
   });
 }
 
+/** Bytes of all values that one sample of fixed size makes on its way. */
+function sampleBytes(graph: Graph): number {
+  const types = lintGraph(graph);
+  return sum(graph.nodes, ({ kind, name }) =>
+    kind === 'operator'
+      ? float32 * (types.get(name)?.shape ?? []).reduce<number>((product, size) => product * (size ?? 1), 1)
+      : 0,
+  );
+}
+
 /** A batch of logits, on the backend and read back. */
 export function logitsBytes(model: Model, windows: TextWindows | undefined): number {
   if (windows === undefined) return 0;
@@ -59,11 +72,12 @@ export function logitsBytes(model: Model, windows: TextWindows | undefined): num
   return 2 * evaluationBatch(windows.length, vocabulary) * windows.length * vocabulary * float32;
 }
 
-/** What each stage of a run will take on a machine of this speed. */
+/** What each stage of a run will take on a machine of this speed, or as a trial has shown. */
 export function planPhases(
   prepared: PreparedRecipe,
   after: ReadonlyMap<string, number>,
   speed: MachineSpeed,
+  tried?: TriedRun,
 ): readonly PhasePlan[] {
   const { model, evaluation, calibration, recipe } = prepared;
   const parameters = [...model.parameters.values()];
@@ -116,8 +130,14 @@ export function planPhases(
       case 'evaluate-before':
         return base + sum(parameters, denseBytes) + logits + garbageBytes;
       case 'train':
-        // Values, gradients and both of Adam's moments.
-        return base + 4 * sum(parameters, denseBytes);
+        // Values, gradients and both of Adam's moments; then what gradients are computed from.
+        return (
+          base +
+          4 * sum(parameters, denseBytes) +
+          2 * (recipe.training?.batchSize ?? 0) * sampleBytes(model.graph) +
+          trainingCodeBytes +
+          garbageBytes
+        );
       case 'modify':
         return base + modifyBytes();
       case 'evaluate-after': {
@@ -133,15 +153,24 @@ export function planPhases(
   };
 
   // What a run is taken up from again, and the export that grows.
-  const kept = calibration === undefined ? 0 : packed + cost.intermediates;
+  const kept = calibration !== undefined || isLarge ? packed : 0;
   const waiting = kept + (isLarge ? packed : 0);
+  const exports = recipe.export.length;
+  const storing = recipe.export.filter(({ compression }) => compression === 'store').length;
+  // What is finished has gone into the first export by then.
+  const packedWrites = isLarge && exports > 0 ? exports - 1 : exports;
+  const exportSeconds =
+    (packedWrites * packed + storing * (archive - packed)) / speed.levelBytesPerSecond +
+    ((exports - storing) * (archive - packed)) / speed.numberBytesPerSecond;
   const diskOf = (stage: RunStage): number => {
     switch (stage) {
       case 'evaluate-before':
       case 'train':
         return 0;
       case 'modify':
-        return waiting + (onDisk ? cost.intermediates : 0);
+        return (
+          waiting + (calibration === undefined ? 0 : cost.intermediates) + (onDisk ? cost.intermediates : 0)
+        );
       case 'evaluate-after':
         return waiting;
       case 'export':
@@ -152,14 +181,15 @@ export function planPhases(
   const secondsOf = (stage: RunStage): number | null => {
     switch (stage) {
       case 'evaluate-before':
+        return tried?.evaluateBefore ?? (prepared.validationData === undefined ? evaluationSeconds : null);
       case 'evaluate-after':
-        return prepared.validationData === undefined ? evaluationSeconds : null;
+        return tried?.evaluateAfter ?? (prepared.validationData === undefined ? evaluationSeconds : null);
       case 'train':
-        return null;
+        return tried?.train ?? null;
       case 'modify':
-        return modifySeconds();
+        return tried?.modify ?? modifySeconds();
       case 'export':
-        return (archive * recipe.export.length) / speed.archiveBytesPerSecond;
+        return exportSeconds;
     }
   };
 

@@ -5,6 +5,7 @@ import type { MachineSpeed } from './machine-speed.js';
 import { largeModelBytes, logitsBytes, type PhasePlan, planPhases } from './plan-phases.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
 import { sequentialCost } from './sequential-cost.js';
+import type { TriedRun } from './try-run.js';
 
 /** What one modifier will do. */
 export interface ModifierOutline {
@@ -124,8 +125,11 @@ function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
   return { kind, subgraphs, intermediateBytes: intermediates };
 }
 
-/** What running a prepared recipe would do and cost, on a machine of the given speed; does no work. */
-export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed): RecipePlan {
+/**
+ * What running a prepared recipe would do and cost, on a machine of the given speed; does no work. Times are those of a
+ * trial (`tryRun`) where there was one, else reckoned from how much modifiers say that they compute.
+ */
+export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried?: TriedRun): RecipePlan {
   const { model, modelName, modifiers, recipe } = prepared;
   const after = bytesAfter(prepared);
   let weights = 0;
@@ -144,6 +148,6 @@ export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed): Reci
     evaluation: outline(prepared.evaluation),
     export: recipe.export,
     memoryBytes: memoryEstimate(prepared, after),
-    phases: speed === undefined ? [] : planPhases(prepared, after, speed),
+    phases: speed === undefined ? [] : planPhases(prepared, after, speed, tried),
   };
 }

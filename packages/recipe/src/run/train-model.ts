@@ -1,5 +1,5 @@
 import { type LayerReport, type Model, TampError } from '@tamp/core';
-import type { EpochReport, LabelledData, TrainingCheckpoint } from '@tamp/training-pipeline';
+import type { EpochReport, LabelledData, TrainingCheckpoint, TrainingOptions } from '@tamp/training-pipeline';
 import type { CheckpointFile, RecipeHost } from '../host.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 import type { TrainingSettings } from '../schema/training-schema.js';
@@ -66,7 +66,8 @@ function fromFile(file: CheckpointFile, path: string): TrainingCheckpoint {
   }
 }
 
-function optionsOf({
+/** What a recipe says about training, as the pipeline takes it. */
+export function trainingOptions({
   epochs,
   batchSize,
   loss,
@@ -75,7 +76,7 @@ function optionsOf({
   warmupSteps,
   earlyStop,
   seed,
-}: TrainingSettings) {
+}: TrainingSettings): Omit<TrainingOptions, 'data'> {
   return {
     epochs,
     batchSize,
@@ -102,7 +103,7 @@ export async function trainModel(
   let detail: string | undefined;
   const learners = prepared.modifiers.filter(({ modifier }) => modifier.needs === 'training');
   return runTraining(prepared.model, learners, {
-    ...optionsOf(settings),
+    ...trainingOptions(settings),
     data,
     ...(prepared.validationData === undefined ? {} : { validation: prepared.validationData }),
     ...(signal === undefined ? {} : { signal }),
