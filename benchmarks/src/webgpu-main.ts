@@ -65,6 +65,6 @@ for (const comparison of webGpuComparisons(options.size ?? (software ? 'small' :
   const table = resultTable(await measure(comparison, process.execPath, effort));
   console.log(table);
   tables.push(table);
+  if (options.append !== undefined) appendFileSync(options.append, `\n${table}`);
 }
 if (options.write !== undefined) writeFileSync(options.write, [...sections, ...tables].join('\n'));
-if (options.append !== undefined) appendFileSync(options.append, ['', ...tables].join('\n'));
