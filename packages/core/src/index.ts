@@ -136,16 +136,21 @@ export { checkFinite, type ValuesOrigin } from './numeric/check-finite.js';
 export { float16ToFloat32, float32ToFloat16 } from './numeric/float16.js';
 export { roundHalfEven } from './numeric/round-half-even.js';
 export {
-  type HistogramObserverOptions,
   histogramObserver,
   meanSquaredErrorObserver,
 } from './observers/histogram-observer.js';
 export { minMaxObserver } from './observers/min-max-observer.js';
-export { type MovingAverageOptions, movingAverageObserver } from './observers/moving-average-observer.js';
-export type { ObservedParams, ObservedRange, Observer, ObserverOptions } from './observers/observer.js';
+export { movingAverageObserver } from './observers/moving-average-observer.js';
+export type { ObservedParams, ObservedRange, Observer } from './observers/observer.js';
+export type {
+  HistogramObserverOptions,
+  MovingAverageOptions,
+  ObserverOptions,
+  ObserverState,
+  RangeObserverOptions,
+} from './observers/observer-state.js';
 export { perTokenObserver } from './observers/per-token-observer.js';
-export type { RangeObserverOptions } from './observers/range-observer.js';
-export { type ObserverState, restoreObserver } from './observers/restore-observer.js';
+export { restoreObserver } from './observers/restore-observer.js';
 export {
   type SecondMoments,
   type SecondMomentsObserver,

@@ -6,7 +6,7 @@ import { exitCodes } from '../exit-codes.js';
 import { openModelAt, shownPath } from '../host/open-model.js';
 import { openTokenizerAt, tokenizerOf } from '../host/open-tokenizer.js';
 import { readTextAt } from '../host/read-text.js';
-import { createProgress } from '../terminal/progress.js';
+import { createProgress } from '../terminal/create-progress.js';
 import type { CommandContext } from './command-context.js';
 
 /** Options of `tamp eval`. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TampError } from '@tamp/core';
+import { makeFolder } from '@tamp/core/node';
 import { exitCodes } from '../exit-codes.js';
 import { shownPath } from '../host/open-model.js';
 import type { CommandContext } from './command-context.js';
@@ -60,7 +60,7 @@ export async function initCommand(
       remedy: 'Use another folder, or --force to write over it.',
     });
   }
-  await mkdir(absolute, { recursive: true });
+  await makeFolder(absolute, shownPath(absolute));
   await writeSchema(join(absolute, schemaName));
   await writeTextFile(recipe, recipeText(options.model));
   terminal.say(`Written: ${shownPath(recipe)} and ${schemaName} beside it`);

@@ -1,12 +1,13 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { makeFolder } from '@tamp/core/node';
 import { fitMemory, type MissedGate, type RunResult, runRecipe, stagesOf } from '@tamp/recipe';
 import { missedGateText, runStages } from '@tamp/report';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { measureMachine } from '../host/measure-machine.js';
 import { shownPath } from '../host/open-model.js';
-import { createProgress, type Progress } from '../terminal/progress.js';
+import { createProgress } from '../terminal/create-progress.js';
+import type { Progress } from '../terminal/progress.js';
 import { resultText } from '../terminal/result-text.js';
 import type { Terminal } from '../terminal/terminal.js';
 import type { CommandContext } from './command-context.js';
@@ -44,7 +45,7 @@ async function writeReports(
   const { writeReport } = await import('../report/write-report.js');
   for (const path of paths) {
     const absolute = resolve(folder, path);
-    await mkdir(dirname(absolute), { recursive: true });
+    await makeFolder(dirname(absolute));
     await writeReport(result, absolute);
     terminal.say(`Report: ${shownPath(absolute)}`);
   }

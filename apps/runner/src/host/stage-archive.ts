@@ -1,6 +1,7 @@
-import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Model, TampError } from '@tamp/core';
+import { makeFolder } from '@tamp/core/node';
 import { type ExportedArchive, exportArchive, growArchiveFile } from '@tamp/export-zip/node';
 import type { Artifact, ExportOptions, ExportTarget, GrowingExport, StagedExport } from '@tamp/recipe';
 import { shownPath } from './open-model.js';
@@ -31,7 +32,7 @@ async function stagingFor(destination: string): Promise<Staging> {
   let made: string | undefined;
   let staging: string;
   try {
-    made = await mkdir(folder, { recursive: true });
+    made = await makeFolder(folder);
     staging = await stagingFolder(folder);
   } catch (cause) {
     throw new TampError('cannot be written: its folder cannot be made or written to', {

@@ -1,6 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { bytesOf, readAll, TampError } from '@tamp/core';
+import { makeFolder } from '@tamp/core/node';
 import { type CheckpointFile, readTensor, type TensorData } from '@tamp/recipe';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from '@tamp/safetensors';
 import { fileSink, fileSource } from '@tamp/safetensors/node';
@@ -58,7 +59,7 @@ export async function writeCheckpointAt(
   path: string,
   { tensors, description }: CheckpointFile,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeSafetensors(
     await fileSink(path),
     tensors.map(({ name, shape, values }) => ({

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fillSink } from '../bytes/byte-sink.js';
 import { type ByteSource, bytesOf, readAll, sliceOf } from '../bytes/byte-source.js';
 import { fileError } from '../bytes/file-error.js';
+import { makeFolder } from '../bytes/file-folder.js';
 import { fileSink } from '../bytes/file-sink.js';
 import { type FileSource, fileSource } from '../bytes/file-source.js';
 import { TampError } from '../errors/tamp-error.js';
@@ -147,9 +148,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
       }
     },
     async save(checkpoint: Checkpoint) {
-      await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-        throw fileError(cause, folder, 'cannot be written');
-      });
+      await makeFolder(folder);
       // Never the name of a file that the last one needs.
       const [weights, values] = [`weights-${serial + 1}.bin`, `values-${serial + 1}.bin`];
       const fresh = checkpoint.parameters.filter((parameter) => !known.has(parameter));

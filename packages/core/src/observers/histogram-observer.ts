@@ -3,34 +3,8 @@ import { extentOf } from './extent.js';
 import { extendHistogram, type Histogram } from './histogram.js';
 import { histogramRange } from './histogram-range.js';
 import { meanSquaredErrorRange } from './mean-squared-error-range.js';
-import {
-  checkBatch,
-  nothingObserved,
-  type ObservedRange,
-  type Observer,
-  type ObserverOptions,
-  paramsOf,
-} from './observer.js';
-
-/** Options of the observers that keep a histogram: one range per tensor. */
-export interface HistogramObserverOptions extends ObserverOptions {
-  /** Bins of the histogram, 2 to 65536. Default 2048. */
-  readonly bins?: number;
-}
-
-/** A histogram as plain data. */
-export interface HistogramState {
-  readonly min: number;
-  readonly max: number;
-  readonly counts: readonly number[];
-}
-
-/** {@link histogramObserver} or {@link meanSquaredErrorObserver} as plain data; no histogram before the first batch. */
-export interface HistogramObserverState {
-  readonly observer: 'histogram' | 'mean-squared-error';
-  readonly options: HistogramObserverOptions;
-  readonly histogram?: HistogramState;
-}
+import { checkBatch, nothingObserved, type ObservedRange, type Observer, paramsOf } from './observer.js';
+import type { HistogramObserverOptions, HistogramObserverState, HistogramState } from './observer-state.js';
 
 /**
  * A histogram of all values, whose sparse ends are cut off while that does not raise the squared error (PyTorch's

@@ -1,11 +1,6 @@
 import type { Observer } from './observer.js';
-import { type RangeObserverOptions, type RangeState, rangeObserver } from './range-observer.js';
-
-/** {@link minMaxObserver} as plain data. */
-export interface MinMaxState extends RangeState {
-  readonly observer: 'min-max';
-  readonly options: RangeObserverOptions;
-}
+import type { MinMaxState, RangeObserverOptions, RangeState } from './observer-state.js';
+import { rangeObserver } from './range-observer.js';
 
 /**
  * The smallest and largest value seen, per tensor or per channel (PyTorch's `MinMaxObserver` and

@@ -1,18 +1,7 @@
 import { TampError } from '../errors/tamp-error.js';
 import type { Observer } from './observer.js';
-import { type RangeObserverOptions, type RangeState, rangeObserver } from './range-observer.js';
-
-/** Options of {@link movingAverageObserver}. */
-export interface MovingAverageOptions extends RangeObserverOptions {
-  /** How far each batch moves the range towards its own, in (0, 1]. Default 0.01. */
-  readonly averagingConstant?: number;
-}
-
-/** {@link movingAverageObserver} as plain data. */
-export interface MovingAverageState extends RangeState {
-  readonly observer: 'moving-average';
-  readonly options: MovingAverageOptions;
-}
+import type { MovingAverageOptions, MovingAverageState, RangeState } from './observer-state.js';
+import { rangeObserver } from './range-observer.js';
 
 /**
  * Exponential moving average of each batch's minimum and maximum, begun with the first batch's; in float32 (PyTorch's

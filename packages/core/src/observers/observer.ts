@@ -1,7 +1,7 @@
 import { type AffineRule, chooseAffineParams } from '../affine/affine-params.js';
 import { TampError } from '../errors/tamp-error.js';
 import { checkFinite } from '../numeric/check-finite.js';
-import type { ObserverState } from './restore-observer.js';
+import type { ObserverState } from './observer-state.js';
 
 /** Ranges of values, one entry per scale: one for a whole tensor, or one per channel or token. */
 export interface ObservedRange {
@@ -13,14 +13,6 @@ export interface ObservedRange {
 export interface ObservedParams {
   readonly scale: Float32Array;
   readonly zeroPoint: Int32Array;
-}
-
-/** Options that all observers share. */
-export interface ObserverOptions {
-  /** How ranges become scales and zero points. */
-  readonly rule: AffineRule;
-  /** Names what is observed in errors. */
-  readonly layer?: string;
 }
 
 /**

@@ -1,18 +1,6 @@
 import { extentOf } from './extent.js';
-import {
-  checkBatch,
-  nothingObserved,
-  type ObservedRange,
-  type Observer,
-  type ObserverOptions,
-  paramsOf,
-} from './observer.js';
-
-/** {@link perTokenObserver} as plain data: dynamic ranges leave nothing to keep. */
-export interface PerTokenState {
-  readonly observer: 'per-token';
-  readonly options: ObserverOptions;
-}
+import { checkBatch, nothingObserved, type ObservedRange, type Observer, paramsOf } from './observer.js';
+import type { ObserverOptions, PerTokenState } from './observer-state.js';
 
 /**
  * One range per token, the vectors along the last axis, of the latest batch alone: dynamic quantization, where each

@@ -1,26 +1,7 @@
 import { TampError } from '../errors/tamp-error.js';
 import { extentOf } from './extent.js';
-import {
-  checkBatch,
-  nothingObserved,
-  type ObservedRange,
-  type Observer,
-  type ObserverOptions,
-  paramsOf,
-} from './observer.js';
-import type { ObserverState } from './restore-observer.js';
-
-/** Options of observers that keep a range per tensor or per channel. */
-export interface RangeObserverOptions extends ObserverOptions {
-  /** The axis of the channels, one range for each; negative counts from the end. Default: one range in all. */
-  readonly axis?: number;
-}
-
-/** Ranges as plain data; empty before anything was observed. */
-export interface RangeState {
-  readonly min: readonly number[];
-  readonly max: readonly number[];
-}
+import { checkBatch, nothingObserved, type ObservedRange, type Observer, paramsOf } from './observer.js';
+import type { ObserverState, RangeObserverOptions, RangeState } from './observer-state.js';
 
 /** An observer whose whole state is its range; `merge` joins the range so far with that of a batch. */
 export function rangeObserver(

@@ -1,15 +1,9 @@
-import {
-  type HistogramObserverState,
-  histogramObserver,
-  meanSquaredErrorObserver,
-} from './histogram-observer.js';
-import { type MinMaxState, minMaxObserver } from './min-max-observer.js';
-import { type MovingAverageState, movingAverageObserver } from './moving-average-observer.js';
+import { histogramObserver, meanSquaredErrorObserver } from './histogram-observer.js';
+import { minMaxObserver } from './min-max-observer.js';
+import { movingAverageObserver } from './moving-average-observer.js';
 import type { Observer } from './observer.js';
-import { type PerTokenState, perTokenObserver } from './per-token-observer.js';
-
-/** Any observer as plain data: what its `toJSON` returns. */
-export type ObserverState = MinMaxState | MovingAverageState | PerTokenState | HistogramObserverState;
+import type { ObserverState } from './observer-state.js';
+import { perTokenObserver } from './per-token-observer.js';
 
 /** The observer that `toJSON` described; it goes on as if it had never been away. */
 export function restoreObserver(state: ObserverState): Observer {

@@ -42,6 +42,18 @@ function cutRows({ shape, values }: TensorData, name: string, rows: LabelledSour
   return { shape: [to - from, ...shape.slice(1)], values: values.subarray(from * size, to * size) };
 }
 
+/** Throws a `TampError` (`data`) that names the first sample with a value that is no number or infinite. */
+function checkFiniteSamples({ shape, values }: TensorData, name: string, firstRow: number): void {
+  if (!(values instanceof Float32Array)) return;
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad === -1) return;
+  const sample = firstRow + Math.floor((bad * (shape[0] ?? 1)) / values.length);
+  throw new TampError(`sample ${sample} of ${name} holds ${values[bad]}`, {
+    code: 'data',
+    remedy: 'Take out samples with NaN or infinite values, or repair them.',
+  });
+}
+
 function samplesOf(
   source: LabelledSource,
   tensors: ReadonlyMap<string, TensorData>,
@@ -50,7 +62,9 @@ function samplesOf(
   const take = (name: string): TensorData => {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new TampError(`${source.file} lacks ${name}`, { code: 'format' });
-    return cutRows(tensor, name, source.rows);
+    const cut = cutRows(tensor, name, source.rows);
+    checkFiniteSamples(cut, name, source.rows?.[0] ?? 0);
+    return cut;
   };
   const labels = take(source.labels);
   const inputs: Record<string, SampleArray> = {};
