@@ -1,9 +1,6 @@
-import { TampError } from '@tamp/core';
+import { isTampError, TampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from './backend.js';
-
-const missingAdapter =
-  'Install a Vulkan, Metal or Direct3D 12 driver; on Linux VK_ICD_FILENAMES names one. Or use --backend cpu.';
 
 async function loadDawn(): Promise<typeof import('webgpu')> {
   try {
@@ -17,7 +14,10 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
   }
 }
 
-/** Starts tfjs's WebGPU backend with tamp's kernels on Dawn. Rejects with a `TampError` where there is no adapter. */
+/**
+ * Starts WebGPU on Dawn, with tamp's kernels. Rejects with a `TampError`: `usage` when Dawn is not installed,
+ * `unsupported` where it finds no adapter.
+ */
 export async function startWebGpu(): Promise<Backend> {
   tf.enableProdMode();
   const { create, globals } = await loadDawn();
@@ -26,19 +26,19 @@ export async function startWebGpu(): Promise<Backend> {
     value: { ...globalThis.navigator, gpu: create([]) },
     configurable: true,
   });
-  const adapter = await navigator.gpu.requestAdapter();
-  if (adapter === null) {
-    throw new TampError('there is no WebGPU adapter on this machine', {
+  // Only now: tfjs looks for WebGPU when its backend is imported, and elsewhere the command does without.
+  const { registerWebGpuBackend } = await import('@tamp/backend-webgpu');
+  try {
+    const { name } = await registerWebGpuBackend();
+    await tf.setBackend(name);
+    return { name, threads: 1, stop: () => tf.removeBackend(name) };
+  } catch (error) {
+    if (!isTampError(error) || error.code !== 'unsupported') throw error;
+    throw new TampError(error.problem, {
       code: 'unsupported',
-      remedy: missingAdapter,
+      remedy:
+        'Install a Vulkan, Metal or Direct3D 12 driver (on Linux VK_ICD_FILENAMES names one), or use --backend cpu.',
+      cause: error,
     });
   }
-  // Only now: tfjs looks for WebGPU when its backend is imported.
-  await import('@tensorflow/tfjs-backend-webgpu');
-  const { registerWebGpuKernels } = await import('@tamp/backend-webgpu');
-  registerWebGpuKernels();
-  if (!(await tf.setBackend('webgpu'))) {
-    throw new TampError('WebGPU does not start', { code: 'unsupported', remedy: missingAdapter });
-  }
-  return { name: 'webgpu', threads: 1, stop: () => tf.removeBackend('webgpu') };
 }

@@ -11,7 +11,8 @@ import type { Prepared } from '../prepared.js';
 
 const example = new URL('../../../examples/tiny-llama/', import.meta.url);
 
-async function compressed(model: Model, variant: string): Promise<Model> {
+/** The example model in a scheme: `w4a16`, `w8a8`, or as it is. */
+export async function compressed(model: Model, variant: string): Promise<Model> {
   const ignore = ['lm_head'];
   if (variant === 'w4a16') {
     const weights = { bits: 4, groupSize: 64, symmetric: true };

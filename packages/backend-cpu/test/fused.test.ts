@@ -169,6 +169,28 @@ describe('float kernels', () => {
     }
   });
 
+  it('rows of a table, and other gathers', async () => {
+    const table = uniformValues(random, 50 * 6);
+    const ids = Int32Array.from({ length: 12 }, () => integer(random, 0, 49));
+    const gather = (axis: number): tf.Tensor =>
+      tf.gather(
+        tf.tensor2d(table, [50, 6]),
+        tf.tensor2d(axis === 0 ? ids : ids.map((id) => id % 6), [3, 4]),
+        axis,
+      );
+    // Copies: the same bits.
+    await compare(() => gather(0), 0, 'rows');
+    await compare(() => gather(1), 0, 'columns');
+    await compare(() => tf.gather(tf.tensor1d(table), tf.tensor1d(ids, 'int32')), 0, 'elements');
+    for (const { name } of backends) {
+      await tf.setBackend(name);
+      const before = tf.memory().numTensors;
+      const outside = (): tf.Tensor => tf.gather(tf.tensor2d(table, [50, 6]), tf.tensor1d([3, 50], 'int32'));
+      expect(() => tf.tidy(outside)).toThrow('the index value 50 is not in [0, 49]');
+      expect(tf.memory().numTensors).toBe(before);
+    }
+  });
+
   it('softmax, sums, differences and products', async () => {
     for (const [rows, width] of [
       [1, 1],

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { completeCode } from '../src/backend/complete-code.js';
+import { appendRowsPass } from '../src/kernels/append-rows.js';
 import { groupwiseProductPass } from '../src/kernels/groupwise-linear.js';
 import { int8BlockProductPass, quantizeInt8BlocksPass } from '../src/kernels/int8-block-product.js';
 import { int8ProductPass } from '../src/kernels/int8-linear.js';
@@ -696,5 +697,24 @@ fn _start(@builtin(local_invocation_id) LocalId : vec3<u32>) {
       ),
     ];
     expect(new Set(keys.map(({ key }) => key)).size).toBe(new Set(keys.map(({ code }) => code)).size);
+  });
+
+  it('writes rows behind others', () => {
+    const { code, uniforms } = appendRowsPass(shaped([1, 2, 8], 'float32'), shaped([1, 64, 8], 'float32'), 5);
+    expect(Object.fromEntries(uniforms.map(({ name, value }) => [name, value]))).toEqual({
+      elements: 16,
+      perSample: 16,
+      perSampleInto: 512,
+      offset: 40,
+    });
+    expect(code).toMatchInlineSnapshot(`
+      "
+      fn main(index : i32) {
+        if (index >= uniforms.elements) { return; }
+        let sample = index / uniforms.perSample;
+        result[sample * uniforms.perSampleInto + uniforms.offset + index % uniforms.perSample] = rows[index];
+      }
+      "
+    `);
   });
 });

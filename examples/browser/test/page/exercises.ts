@@ -219,11 +219,20 @@ export const exercises: Readonly<Record<string, Exercise>> = {
   },
   async '@tamp/generation'(models) {
     await onCpu();
-    const ids: number[] = [];
-    for await (const { id } of generate(await tinyLlama(models), { prompt: [5, 6, 7], maxTokens: 4 })) {
-      ids.push(id);
+    const model = await tinyLlama(models);
+    const tokenizer = await loadTokenizer(model);
+    const steps: unknown[] = [];
+    for await (const step of generate(model, {
+      prompt: 'import numpy as',
+      tokenizer,
+      maxTokens: 12,
+      temperature: 0.9,
+      topP: 0.95,
+      seed: 1,
+    })) {
+      steps.push(step);
     }
-    return ids;
+    return steps;
   },
   async '@tamp/backend-cpu'() {
     await onCpu();

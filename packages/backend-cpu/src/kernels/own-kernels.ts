@@ -10,6 +10,7 @@ import { roundColumnsKernel } from './round-columns.js';
 import { searchRangesKernel } from './search-ranges.js';
 import { conv2dKernels } from './tfjs-conv2d.js';
 import { elementwiseKernels } from './tfjs-elementwise.js';
+import { gatherKernel } from './tfjs-gather.js';
 import { matMulKernels } from './tfjs-matmul.js';
 import { softmaxKernel } from './tfjs-softmax.js';
 import { upperFactorKernel } from './upper-factor.js';
@@ -33,6 +34,7 @@ export function ownKernels(backendName: string): tf.KernelConfig[] {
     roundColumnsKernel(backendName),
     searchRangesKernel(backendName),
     softmaxKernel(backendName),
+    gatherKernel(backendName),
     ...elementwiseKernels(backendName),
     ...conv2dKernels(backendName),
   ];

@@ -15,7 +15,7 @@ interface Room {
 const rooms = new WeakMap<object, Room>();
 
 /** Copies the rows of each sample to those of `into` from row `first` on. */
-function copyPass(source: tf.TensorInfo, into: tf.TensorInfo, first: number): ComputePass {
+export function appendRowsPass(source: tf.TensorInfo, into: tf.TensorInfo, first: number): ComputePass {
   const [batch, rows, width] = source.shape;
   const size = batch * rows * width;
   return {
@@ -59,13 +59,13 @@ export function appendRowsKernel(): tf.KernelConfig {
     if (room !== undefined && room.used === length && total <= room.rows && !wasRead) {
       room.used = total;
       backend.incRef(past.dataId);
-      run(copyPass(rows, { ...past, shape: [batch, room.rows, width] }, length));
+      run(appendRowsPass(rows, { ...past, shape: [batch, room.rows, width] }, length));
       return view(past.dataId);
     }
     const capacity = batch === 1 ? roomForRows(total) : total;
     const buffer = backend.makeTensorInfo([batch, capacity, width], 'float32');
-    if (length > 0) run(copyPass(past, buffer, 0));
-    run(copyPass(rows, buffer, length));
+    if (length > 0) run(appendRowsPass(past, buffer, 0));
+    run(appendRowsPass(rows, buffer, length));
     if (batch === 1) rooms.set(buffer.dataId, { used: total, rows: capacity });
     return view(buffer.dataId);
   });

@@ -1,5 +1,4 @@
 import { registerCpuBackend } from '@tamp/backend-cpu';
-import { registerWebGpuKernels } from '@tamp/backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
@@ -65,7 +64,6 @@ export async function testBackends(): Promise<readonly TestBackend[]> {
     slow: true,
     bound: () => otherOrder,
     async start() {
-      registerWebGpuKernels();
       await tf.setBackend('webgpu');
     },
     stop() {},
