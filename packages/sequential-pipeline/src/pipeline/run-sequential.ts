@@ -34,7 +34,7 @@ async function cacheInputs(
   data: CalibrationBatches,
   subgraphs: readonly Subgraph[],
   cache: IntermediateCache,
-  signal: AbortSignal,
+  { signal, inputDefaults }: SequentialOptions,
 ): Promise<void> {
   if (data.count === 0) {
     throw new TampError('the calibration set is empty', {
@@ -45,14 +45,15 @@ async function cacheInputs(
   const used = new Set(subgraphs.flatMap(({ inputs }) => inputs));
   let first: BatchShapes | undefined;
   for (let batch = 0; batch < data.count; batch++) {
-    signal.throwIfAborted();
-    const inputs = await data.batch(batch);
+    signal?.throwIfAborted();
+    const given = await data.batch(batch);
+    const inputs = { ...inputDefaults, ...given };
     try {
       const shapes = await checkBatch(graph, inputs, batch, first);
       first ??= shapes;
       for (const name of shapes.keys()) if (used.has(name)) await cache.put(batch, name, inputs[name]);
     } finally {
-      for (const tensor of Object.values(inputs)) tensor.dispose();
+      for (const tensor of Object.values(given)) tensor.dispose();
     }
   }
 }
@@ -188,7 +189,7 @@ export async function runSequential(
 
   try {
     if (saved !== undefined) await restoreValues(saved, cache);
-    else if (calibrates) await cacheInputs(model.graph, data, subgraphs, cache, signal);
+    else if (calibrates) await cacheInputs(model.graph, data, subgraphs, cache, { ...options, signal });
     for (let index = saved?.next ?? 0; index < subgraphs.length; index++) {
       await work(index);
       isDone = true;

@@ -1,4 +1,5 @@
 import type { CheckpointStore, PipelineOptions } from '@tamp/core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { ValueStorage } from '../cache/value-storage.js';
 import type { TargetOptions } from '../targets/choose-targets.js';
 
@@ -30,6 +31,8 @@ export interface SequentialOptions extends PipelineOptions, TargetOptions {
    * earlier ones. With false they come from the weights as they were. Default true.
    */
   readonly propagateError?: boolean;
+  /** Values of inputs that a batch lacks, by name. They stay the caller's; the cache keeps each once for all batches. */
+  readonly inputDefaults?: Readonly<Record<string, tf.Tensor>>;
   /** Where intermediate values live; the caller closes it. Default: memory. `diskStorage` is in this package's `./node`. */
   readonly storage?: ValueStorage;
   /**
