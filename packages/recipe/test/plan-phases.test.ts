@@ -93,6 +93,16 @@ describe('a limit of memory', () => {
     expect(fitMemory(prepared, 2e9, speed)).toBe(prepared);
   });
 
+  it('evaluates one window at a time where that is enough', async () => {
+    const prepared = await prepare(evaluated);
+    const [{ memoryBytes }] = planRecipe(prepared, speed).phases;
+    const fitting = fitMemory(prepared, memoryBytes - 1, speed);
+    expect(fitting.evaluationBatch).toBe(1);
+    // Logits of one window of 8 tokens instead of eight, on the backend and read back.
+    const [smaller] = planRecipe(fitting, speed).phases;
+    expect(memoryBytes - smaller.memoryBytes).toBe(2 * 7 * 8 * 16 * 4);
+  });
+
   it('moves the values between two parts to disk where that is enough', async () => {
     const prepared = await prepare(calibrated);
     const [{ memoryBytes }] = planRecipe(prepared, speed).phases;

@@ -103,6 +103,24 @@ describe('a run', () => {
     expect(result.evaluation.before?.perplexity).toBeCloseTo(Math.exp(loss / tokens), 9);
   });
 
+  it('evaluates as many windows at a time as it is told, to the same perplexity', async () => {
+    const prepared = await prepareRecipe(halved, 'recipe.yaml', memoryHost());
+    const whole = await runRecipe(prepared, memoryHost());
+    const done: number[] = [];
+    const single = await runRecipe({ ...prepared, evaluationBatch: 1 }, memoryHost(), {
+      onEvent: (event) => {
+        if (event.kind === 'progress' && event.stage === 'evaluate-before') done.push(event.done);
+      },
+    });
+    await prepared.close();
+    expect(done).toEqual([1, 2, 3, 4, 5]);
+    // Sums in float64, in another order: they agree to its rounding.
+    expect(single.result.evaluation.before?.perplexity).toBeCloseTo(
+      whole.result.evaluation.before?.perplexity ?? 0,
+      9,
+    );
+  });
+
   it('lets calibration windows flow past modifiers that observe, one at a time', async () => {
     const host = memoryHost();
     await run(

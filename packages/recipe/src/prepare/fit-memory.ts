@@ -29,7 +29,7 @@ const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
 /**
  * The recipe as it fits `maxBytes` of memory: as it is, else with the values between two parts on disk, else also with
- * smaller parts. Throws a `TampError` (`usage`) that names the smallest limit that would do.
+ * smaller parts; each of these also with windows evaluated one at a time. Calibration windows always go one at a time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
  */
 export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: MachineSpeed): PreparedRecipe {
   const canTurn = prepared.calibration !== undefined && prepared.recipe.pipeline.kind === 'sequential';
@@ -41,7 +41,9 @@ export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: Mac
           withPipeline(prepared, { intermediates: 'disk', targetsPerSubgraph: 1 }),
         ]
       : []),
-  ];
+  ].flatMap((choice) =>
+    choice.evaluation === undefined ? [choice] : [choice, { ...choice, evaluationBatch: 1 }],
+  );
   const peaks = choices.map((choice) => peakOf(choice, speed));
   const fitting = peaks.findIndex(({ bytes }) => bytes <= maxBytes);
   if (fitting !== -1) return choices[fitting];

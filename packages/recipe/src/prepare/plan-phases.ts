@@ -66,10 +66,14 @@ function sampleBytes(graph: Graph): number {
 }
 
 /** A batch of logits, on the backend and read back. */
-export function logitsBytes(model: Model, windows: TextWindows | undefined): number {
+export function logitsBytes(
+  model: Model,
+  windows: TextWindows | undefined,
+  batch: number | undefined,
+): number {
   if (windows === undefined) return 0;
   const vocabulary = vocabularyOf(model);
-  return 2 * evaluationBatch(windows.length, vocabulary) * windows.length * vocabulary * float32;
+  return 2 * (batch ?? evaluationBatch(windows.length, vocabulary)) * windows.length * vocabulary * float32;
 }
 
 /** What each stage of a run will take on a machine of this speed, or as a trial has shown. */
@@ -125,7 +129,7 @@ export function planPhases(
   };
 
   const memoryOf = (stage: RunStage): number => {
-    const logits = logitsBytes(model, evaluation);
+    const logits = logitsBytes(model, evaluation, prepared.evaluationBatch);
     switch (stage) {
       case 'evaluate-before':
         return base + sum(parameters, denseBytes) + logits + garbageBytes;

@@ -100,7 +100,11 @@ function memoryEstimate(prepared: PreparedRecipe, after: ReadonlyMap<string, num
     denseBytes,
   );
   const all = sum(parameters, denseBytes);
-  const logits = logitsBytes(prepared.model, prepared.evaluation ?? prepared.calibration);
+  const logits = logitsBytes(
+    prepared.model,
+    prepared.evaluation ?? prepared.calibration,
+    prepared.evaluationBatch,
+  );
   // Reading, rounding and packing a weight holds it about three times over.
   const held = modelBytes(prepared.model) >= largeModelBytes ? 0 : packed;
   const modify = held + 3 * Math.max(0, ...changed.map(denseBytes));

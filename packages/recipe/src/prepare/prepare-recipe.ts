@@ -17,6 +17,8 @@ export interface PreparedRecipe extends RecipeTexts, RecipeSamples {
   /** What the host calls the model. */
   readonly modelName: string;
   readonly modifiers: readonly PlannedModifier[];
+  /** Windows that go through the model at a time while it is evaluated; default: up to 8, by the size of their logits. */
+  readonly evaluationBatch?: number;
   /** Whether quality is measured before and after. */
   readonly evaluates: boolean;
   /** Closes the model; call it when done, run or not. */

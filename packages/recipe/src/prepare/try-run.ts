@@ -52,7 +52,12 @@ function flowsOf(prepared: PreparedRecipe): {
     ...(observed === undefined ? {} : { calibration: observed }),
     ...(evaluation === undefined
       ? {}
-      : { evaluation: text(evaluation, evaluationBatch(evaluation.length, vocabularyOf(model))) }),
+      : {
+          evaluation: text(
+            evaluation,
+            prepared.evaluationBatch ?? evaluationBatch(evaluation.length, vocabularyOf(model)),
+          ),
+        }),
   };
 }
 

@@ -99,13 +99,12 @@ export async function runRecipe(
     if (!measuresQuality(prepared)) return null;
     return stage(name, async (onProgress) => {
       const file = recipe.data.evaluation?.text ?? 'text';
+      const batch = prepared.evaluationBatch === undefined ? {} : { batch: prepared.evaluationBatch };
+      const options = { ...signal, ...batch, file, onProgress };
       const text =
         evaluation === undefined
           ? {}
-          : {
-              perplexity: (await measurePerplexity(of, evaluation, { ...signal, file, onProgress }))
-                .perplexity,
-            };
+          : { perplexity: (await measurePerplexity(of, evaluation, options)).perplexity };
       if (validationData === undefined) return text;
       const { evaluateLabelled } = await import('@tamp/training-pipeline');
       const loss = recipe.training === undefined ? {} : { loss: recipe.training.loss };
