@@ -30,7 +30,8 @@ const pageWindows = { evaluation: 32, calibration: 32 };
 
 /** A recipe with fewer windows, all else as it is. */
 function shortened(text: string): string {
-  const document = parseDocument(text);
+  // How other editors get what this one has.
+  const document = parseDocument(text.replace(/^# `pnpm exec tamp schema`.*\n/m, ''));
   if (isMap(document.getIn(['data', 'evaluation']))) {
     document.setIn(['data', 'evaluation', 'windows'], pageWindows.evaluation);
   }

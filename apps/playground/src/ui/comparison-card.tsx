@@ -1,3 +1,4 @@
+import { amountText } from '@tamp/report';
 import type { JSX } from 'preact';
 import {
   type Answer,
@@ -69,7 +70,7 @@ function Outcome(): JSX.Element | null {
         <>
           <p class={agree ? 'good' : 'bad'} data-agree={agree}>
             {agree ? 'Both say the same' : 'They differ'}: perplexity by{' '}
-            {(100 * perplexityDifference).toFixed(5)}% over {cpu.probe.windows} windows of{' '}
+            {(100 * perplexityDifference).toFixed(5)}% over {amountText(cpu.probe.windows, 'window')} of{' '}
             {cpu.probe.sequenceLength} tokens, logits by at most {logitDifference.toExponential(1)} where the
             largest is {largestLogit.toFixed(1)}.
           </p>
