@@ -38,7 +38,10 @@ class Group {
   values: usize;
   factors: usize;
   weighted: usize;
-  /** [gridPoints + 1] pairs each, what a grid point adds to both sums: for steps that two candidates share, and each. */
+  /**
+   * [gridPoints + 2] pairs each, what a grid point adds to both sums: for steps that two candidates share, and each. The
+   * last is for what lies beyond the grid.
+   */
   shared: usize;
   bins0: usize;
   bins1: usize;
@@ -66,7 +69,7 @@ export function searchRanges(args: usize, begin: i32, end: i32, scratch: usize):
   const t = changetype<SearchRanges>(args),
     g = changetype<Group>(scratch),
     bytes = <usize>t.length << 3,
-    bins = <usize>(t.gridPoints + 1) << 4;
+    bins = <usize>(t.gridPoints + 2) << 4;
   g.values = (scratch + offsetof<Group>() + 15) & ~15;
   g.factors = g.values + bytes;
   g.weighted = g.factors + bytes;
@@ -223,17 +226,17 @@ function sweep(g: Group, bins: usize, magnitude: f64, gain: v128, from: i32, to:
     first = f64x2.splat(g.first),
     perUnit = f64x2.splat(g.perUnit),
     none = f64x2.splat(0),
-    last = <f64>g.gridPoints;
+    beyond = f64x2.splat(<f64>(g.gridPoints + 1));
   let halves = f64x2.add(f64x2.splat(<f64>from), f64x2(-0.5, 0.5)),
     odd = f64x2.add(f64x2(1, -1), f64x2.mul(f64x2(0, 2), f64x2.splat(<f64>from)));
+  // Without a way out: elements differ in how far they get, and a branch that is guessed wrong costs more than a step.
   for (let step = from; step <= to; step += 2) {
-    const exact = f64x2.ceil(f64x2.mul(f64x2.sub(f64x2.div(halves, divisor), first), perUnit));
-    if (f64x2.extract_lane(exact, 0) > last) break;
-    const bin = i32x4.trunc_sat_f64x2_s_zero(f64x2.max(exact, none)),
+    const exact = f64x2.ceil(f64x2.mul(f64x2.sub(f64x2.div(halves, divisor), first), perUnit)),
+      bin = i32x4.trunc_sat_f64x2_s_zero(f64x2.min(f64x2.max(exact, none), beyond)),
       at = bins + (<usize>i32x4.extract_lane(bin, 0) << 4);
     v128.store(at, f64x2.add(v128.load(at), f64x2.mul(gain, odd)));
     odd = f64x2.add(odd, f64x2(0, 2));
-    if (step == to || f64x2.extract_lane(exact, 1) > last) break;
+    if (step == to) break;
     const next = bins + (<usize>i32x4.extract_lane(bin, 1) << 4);
     v128.store(next, f64x2.add(v128.load(next), f64x2.mul(gain, odd)));
     odd = f64x2.add(odd, f64x2(0, 2));
@@ -266,7 +269,7 @@ function scan(g: Group, bins: usize): f64 {
 function bestScales(g: Group, below0: i32, above0: i32, below1: i32, above1: i32): v128 {
   const below = min(below0, below1),
     above = min(above0, above1),
-    bytes = <usize>(g.gridPoints + 1) << 4;
+    bytes = <usize>(g.gridPoints + 2) << 4;
   memory.fill(g.shared, 0, bytes);
   for (let at: usize = 0, end = <usize>g.length << 3; at < end; at += 8) {
     const value = load<f64>(g.values + at),

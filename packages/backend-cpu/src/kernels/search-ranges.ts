@@ -21,7 +21,7 @@ export function searchRangesKernel(backendName: string): tf.KernelConfig {
     const scales = call.output([count], 'float32');
     const zeroPoints = call.flag('symmetric') ? undefined : call.output([count], 'int32');
     // Three arrays of the group, three pairs of the grid, all float64.
-    pool.reserveScratch(GROUP_BYTES + 3 * length * 8 + 6 * (gridPoints + 1) * 8);
+    pool.reserveScratch(GROUP_BYTES + 3 * length * 8 + 6 * (gridPoints + 2) * 8);
     pool.run(
       Task.searchRanges,
       [
