@@ -116,6 +116,14 @@ export const comparisons: readonly Comparison[] = [
   {
     title: 'perplexity of tiny-llama, 2 windows of 256 tokens',
     benchmark: { kind: 'model', windows: 2 },
-    contenders: [tamp('float32'), tamp('w4a16'), tamp('w8a8'), tamp('w4a16', 2), wasm('float32')],
+    contenders: [
+      tamp('float32'),
+      tamp('w4a16'),
+      tamp('w8a8'),
+      tamp('w4a16 from an archive'),
+      tamp('w8a8 from an archive'),
+      tamp('w4a16', 2),
+      wasm('float32'),
+    ],
   },
 ];

@@ -121,4 +121,6 @@ process.on('message', (request: Request) => {
       process.send?.({ ok: false, problem: error instanceof Error ? error.message : String(error) }),
   );
 });
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', () => {
+  Promise.resolve(prepared?.release()).finally(() => process.exit(0));
+});

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { Contender } from './cases.js';
 import type { Reply, Request } from './child.js';
 
+/** Milliseconds that a process has to free what it holds. */
+const LAST_WORDS = 2000;
+
 /** A contender in a process of its own, so that no one's garbage or threads disturb another. */
 export class ContenderProcess {
   readonly contender: Contender;
@@ -30,7 +33,10 @@ export class ContenderProcess {
     });
   }
 
+  /** Lets the process free what it holds, files among it, and ends it if it does not. */
   stop(): void {
-    this.#child.kill();
+    if (this.#child.connected) this.#child.disconnect();
+    setTimeout(() => this.#child.kill(), LAST_WORDS).unref();
+    this.#child.unref();
   }
 }

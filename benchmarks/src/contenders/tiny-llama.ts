@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Model } from '@tamp/core';
+import { exportArchive, openArchiveFile } from '@tamp/export-zip/node';
 import { quantizeLinearLayers } from '@tamp/int8-linear';
 import { loadTokenizer } from '@tamp/models';
 import { openModelFolder } from '@tamp/models/node';
@@ -21,15 +24,35 @@ export async function compressed(model: Model, variant: string): Promise<Model> 
   return variant === 'w8a8' ? (await quantizeLinearLayers(model, { ignore })).model : model;
 }
 
-/** The perplexity of the example model on the first windows of its text, on the current tfjs backend. */
+/** What a variant's name ends in when each run opens the model from an archive. */
+const fromArchive = ' from an archive';
+
+/**
+ * The perplexity of the example model on the first windows of its text, on the current tfjs backend. From an archive, a
+ * run opens, checks, unpacks and closes it too.
+ */
 export async function prepareTinyLlama({ windows: count }: ModelCase, variant: string): Promise<Prepared> {
   const { model: original, close } = await openModelFolder(fileURLToPath(new URL('model', example)));
   const tokenizer = await loadTokenizer(original);
   const ids = tokenizer.encode(readFileSync(new URL('eval.txt', example), 'utf8'));
   const windows = cutWindows(ids, { sequenceLength: 256, count, file: 'eval.txt' });
-  const model = await compressed(original, variant);
+  const perplexity = async (model: Model): Promise<Float32Array> =>
+    Float32Array.of((await measurePerplexity(model, windows)).perplexity);
+  const model = await compressed(original, variant.replace(fromArchive, ''));
+  if (!variant.endsWith(fromArchive)) return { step: () => perplexity(model), release: close };
+  const folder = mkdtempSync(join(tmpdir(), 'tamp-bench-'));
+  const path = join(folder, 'model.tamp.zip');
+  await exportArchive(model, path);
+  await close();
   return {
-    step: async () => Float32Array.of((await measurePerplexity(model, windows)).perplexity),
-    release: close,
+    async step() {
+      const archive = await openArchiveFile(path);
+      try {
+        return await perplexity(archive.model);
+      } finally {
+        await archive.close();
+      }
+    },
+    release: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
