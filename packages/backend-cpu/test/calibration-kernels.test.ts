@@ -13,10 +13,10 @@ import {
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
+import { randomSource, uniformValues } from '@tamp/fixtures/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CpuBackend } from '../src/index.js';
 import { allBackends } from './backends.js';
-import { randomSource, uniformValues } from './random.js';
 
 const random = randomSource(51);
 

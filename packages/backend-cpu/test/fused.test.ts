@@ -1,10 +1,10 @@
 import { operators } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CpuBackend } from '../src/index.js';
 import { allBackends } from './backends.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 const random = randomSource(31);
 

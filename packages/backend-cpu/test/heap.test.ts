@@ -1,8 +1,8 @@
+import { integer, randomSource } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createMemory, Heap } from '../src/memory/heap.js';
 import { registerCpuBackend } from '../src/register.js';
-import { integer, randomSource } from './random.js';
 
 describe('Heap', () => {
   for (const shared of [false, true]) {

@@ -1,3 +1,4 @@
+import { integer, randomSource } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withTemporaries } from '../src/backend/tamp-cpu-backend.js';
@@ -5,7 +6,6 @@ import type { CpuBackend } from '../src/index.js';
 import { type InputQuantization, int8Product } from '../src/kernels/int8-linear.js';
 import { allBackends } from './backends.js';
 import { denseWords } from './dense-words.js';
-import { integer, randomSource } from './random.js';
 
 const SHAPES = 520;
 

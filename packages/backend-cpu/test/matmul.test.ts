@@ -1,8 +1,8 @@
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CpuBackend } from '../src/index.js';
 import { allBackends } from './backends.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 interface Case {
   readonly batchA: number;

@@ -12,11 +12,11 @@ import {
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CpuBackend } from '../src/index.js';
 import { allBackends } from './backends.js';
 import { denseWords } from './dense-words.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 interface WeightCase {
   readonly bits: number;

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { registerCpuBackend } from '../src/index.js';
-import { randomSource, uniformValues } from './random.js';
 
 describe('threads', () => {
   afterEach(() => {

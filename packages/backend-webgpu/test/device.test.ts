@@ -6,11 +6,11 @@ import {
   type Model,
   quantizeWeight,
 } from '@tamp/core';
+import { randomSource, uniformValues } from '@tamp/fixtures/random';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerWebGpuBackend } from '../src/index.js';
-import { randomSource, uniformValues } from './body/random.js';
 import { webGpuInNode } from './driver/node-webgpu.js';
 
 const webgpu = await webGpuInNode();

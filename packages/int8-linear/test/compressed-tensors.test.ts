@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { matrixShape, packDense, readAll, readDense } from '@tamp/core';
 import { fixturePath, readJsonFixture, readTensorFixture } from '@tamp/fixtures';
+import { checkpointModel } from '@tamp/fixtures/checkpoint-model';
 import { describe, expect, test } from 'vitest';
 import { type ActivationSettings, type Int8WeightGranularity, quantizeLinearLayers } from '../src/index.js';
-import { checkpointModel } from './checkpoint-model.js';
 
 interface CheckpointConfig {
   readonly quantization_config: {

@@ -1,7 +1,7 @@
 import { operators } from '@tamp/core';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, expectWithin, referenceBackend, valuesOn } from './check.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 /** tfjs's composition on its CPU backend against the backend's kernel: within `bound` of the largest magnitude. */
 async function compare(backend: string, run: () => tf.Tensor, bound: number, label: string): Promise<void> {

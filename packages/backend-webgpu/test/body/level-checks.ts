@@ -1,7 +1,7 @@
 import { type Attributes, operators, packDense, packWeights } from '@tamp/core';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, expectSame, referenceBackend, valuesOn } from './check.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 function apply(
   name: string,

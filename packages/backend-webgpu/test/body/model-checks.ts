@@ -10,9 +10,9 @@ import {
   type ParameterStorage,
   quantizeWeight,
 } from '@tamp/core';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, expectWithin, referenceBackend } from './check.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 const rows = 6;
 const columns = 48;

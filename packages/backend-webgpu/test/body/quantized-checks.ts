@@ -12,9 +12,9 @@ import {
   type QuantizedOperand,
   type WeightLayout,
 } from '@tamp/core';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, expectSame, expectWithin, referenceBackend, valuesOn } from './check.js';
-import { integer, randomSource, uniformValues } from './random.js';
 import { randomWeight, type WeightCase } from './random-weight.js';
 
 /** The values of `compute` with a weight packed for the backend. */

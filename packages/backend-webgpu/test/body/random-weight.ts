@@ -1,5 +1,5 @@
 import { type AffineScheme, type Granularity, type PlainQuantizedWeight, packDense } from '@tamp/core';
-import { integer } from './random.js';
+import { integer } from '@tamp/fixtures/random';
 
 /** What to make a weight of. */
 export interface WeightCase {

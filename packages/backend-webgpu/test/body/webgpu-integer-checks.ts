@@ -5,6 +5,7 @@ import {
   quantizePerToken,
   roundToInt8Blocks,
 } from '@tamp/core';
+import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { runningBackend } from '../../src/backend/tamp-webgpu-backend.js';
 import { int8ProductPass } from '../../src/kernels/int8-linear.js';
@@ -19,7 +20,6 @@ import { roundToInt8BlocksPass } from '../../src/kernels/round-to-int8-blocks.js
 import { type ComputePass, type ProgramRunner, runPass } from '../../src/program/compute-program.js';
 import { type IntegerDot, supportedIntegerDot } from '../../src/wgsl/integer-dot.js';
 import { type Check, expectSame } from './check.js';
-import { integer, randomSource, uniformValues } from './random.js';
 
 function runner(): ProgramRunner {
   return tf.backend() as unknown as ProgramRunner;
