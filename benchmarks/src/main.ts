@@ -31,6 +31,15 @@ function versionOf(packageName: string): string {
   return `${packageName} ${manifest.version}`;
 }
 
+/** Where the part of a file begins that is written by hand: a new measurement leaves it as it is. */
+const notesHeading = '## Read with these';
+
+function keptNotes(file: string): string {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const at = text.indexOf(notesHeading);
+  return at < 0 ? '' : text.slice(at);
+}
+
 const program = new Command('bench')
   .description('Times the kernels against other runtimes, interleaved, as ratios.')
   .option('--rounds <number>', 'rounds per case', '11')
@@ -62,7 +71,7 @@ if (options.write !== undefined) {
     `Measured ${new Date().toISOString().slice(0, 10)} on ${environment()}, with ${['onnxruntime-web', 'onnxruntime-node'].map(versionOf).join(', ')} and tfjs-backend-wasm 4.22.0:`,
     '',
     '```sh',
-    `pnpm bench --rounds ${effort.rounds} --milliseconds ${effort.milliseconds}`,
+    `pnpm bench --rounds ${effort.rounds} --milliseconds ${effort.milliseconds}${options.only === undefined ? '' : ` --only '${options.only}'`}`,
     '```',
     '',
     'Each contender runs in a process of its own; all take turns, round after round. “Clock” is the median over rounds of',
@@ -74,5 +83,5 @@ if (options.write !== undefined) {
     'the root-mean-square error against the float64 product, relative to its size. One thread unless it says otherwise.',
     '',
   ].join('\n');
-  writeFileSync(options.write, `${head}\n${sections.join('\n')}`);
+  writeFileSync(options.write, `${head}\n${sections.join('\n')}\n${keptNotes(options.write)}`);
 }
