@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { runDataFree } from '@tamp/core';
 import { exportArchive, openArchiveFile } from '@tamp/export-zip/node';
+import { hasChromium, launchChromium } from '@tamp/fixtures/chromium';
 import { generate } from '@tamp/generation';
 import { loadTokenizer } from '@tamp/models';
 import { openModelFolder } from '@tamp/models/node';
@@ -15,7 +16,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import type { Browser, Download } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { findChromium, startChromium } from './driver/browser.js';
 import { Playground, type View } from './driver/playground.js';
 import { type ServedSite, serveSite } from './driver/serve-site.js';
 import { writeThirdPartyFolder } from './driver/third-party-folder.js';
@@ -25,9 +25,9 @@ const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js'
 /** Few, so that the page is quick: enough for every stage to report progress. */
 const windows = 8;
 
-const executable = findChromium();
+const installed = hasChromium('tests of the playground');
 
-describe.skipIf(executable === undefined)('the playground in Chromium', () => {
+describe.skipIf(!installed)('the playground in Chromium', () => {
   let site: ServedSite;
   let browser: Browser;
   let folder = '';
@@ -46,7 +46,7 @@ describe.skipIf(executable === undefined)('the playground in Chromium', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'tamp-playground-'));
     site = await serveSite({ isolated: true });
-    browser = await startChromium(executable ?? '', { webgpu: true });
+    browser = await launchChromium();
     await registerCpuBackend();
     await tf.setBackend('tamp-cpu');
   });
@@ -360,7 +360,7 @@ export:
 
   it('works without isolation, on one thread, and without WebGPU, and says both', async () => {
     const plain = await serveSite({ isolated: false });
-    const other = await startChromium(executable ?? '', { webgpu: false });
+    const other = await launchChromium({ webgpu: false });
     try {
       const playground = await Playground.open(other, plain.url);
       const { page } = playground;

@@ -63,6 +63,7 @@ export { replaceOperators } from './graph/rewrite.js';
 export { matchOperators, matchScopes, type TargetSelection } from './graph/targets.js';
 // Kernel contracts
 export { appendRows, roomForRows } from './kernels/append-rows.js';
+export type { ColumnRounding, RoundedColumns, TurnRanges } from './kernels/column-rounding.js';
 export {
   activationBlockSize,
   type CalibrationKernelName,
@@ -96,12 +97,7 @@ export {
 } from './kernels/reference/quantize-activation.js';
 export { registerReferenceKernels } from './kernels/reference/register.js';
 export { type LevelParams, type Requantization, requantizeReference } from './kernels/requantize.js';
-export {
-  type ColumnRounding,
-  type RoundedColumns,
-  roundColumns,
-  type TurnRanges,
-} from './kernels/round-columns.js';
+export { roundColumns } from './kernels/round-columns.js';
 export { quantizeWithSearch, searchRanges } from './kernels/search-ranges.js';
 export { upperFactor } from './kernels/upper-factor.js';
 export type { Model } from './model/model.js';

@@ -3,7 +3,7 @@ import type { CpuInfo, WebGpuInfo } from './backend-info.js';
 import type { CheckOutcome } from './jobs/check-recipe.js';
 import type { Continuation, ContinueRequest } from './jobs/continue-prompt.js';
 import type { ModelSummary } from './jobs/describe-model.js';
-import type { Probe, ProbeRequest } from './jobs/probe-model.js';
+import type { Probe, ProbeProgress, ProbeRequest } from './jobs/probe-model.js';
 import type { RunReport, RunStart } from './jobs/run-recipe.js';
 import type { ModelFiles } from './model-files.js';
 import type { CpuOptions } from './start-backend.js';
@@ -28,16 +28,4 @@ export interface EngineCalls {
   probe: { input: ProbeRequest; event: ProbeProgress; output: Probe };
   /** Continues a prompt; tells the text as it comes. */
   continue: { input: ContinueRequest; event: string; output: Continuation };
-}
-
-/** Windows done, of how many. */
-export interface ProbeProgress {
-  readonly done: number;
-  readonly total: number;
-}
-
-/** How a call is worked on: what may be told, and whether it is still wanted. */
-export interface CallContext<K extends keyof EngineCalls> {
-  readonly signal: AbortSignal;
-  emit(event: EngineCalls[K]['event']): void;
 }

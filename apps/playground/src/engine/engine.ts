@@ -1,6 +1,7 @@
 import { TampError } from '@tamp/core';
 import { editorSchema } from '@tamp/recipe';
-import type { CallContext, EngineCalls } from './calls.js';
+import type { CallContext } from './call-context.js';
+import type { EngineCalls } from './calls.js';
 import { type ArchiveStore, openArchiveStore } from './host/archive-store.js';
 import { createPageHost, type PageHost } from './host/page-host.js';
 import { checkRecipe } from './jobs/check-recipe.js';
@@ -15,7 +16,7 @@ import { startCpu, startWebGpu } from './start-backend.js';
 export type Engine = {
   readonly [K in keyof EngineCalls]: (
     input: EngineCalls[K]['input'],
-    context: CallContext<K>,
+    context: CallContext<EngineCalls[K]['event']>,
   ) => Promise<EngineCalls[K]['output']>;
 };
 

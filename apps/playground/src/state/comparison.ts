@@ -1,9 +1,8 @@
 import { type Signal, signal } from '@preact/signals';
 import type { BackendInfo, BackendKind } from '../engine/backend-info.js';
-import type { ProbeProgress } from '../engine/calls.js';
 import { EngineConnection } from '../engine/connection.js';
 import type { Problem } from '../engine/failure.js';
-import type { Probe, ProbeRequest } from '../engine/jobs/probe-model.js';
+import type { Probe, ProbeProgress, ProbeRequest } from '../engine/jobs/probe-model.js';
 import type { ModelFiles } from '../engine/model-files.js';
 import { engineOf, engineStates } from './engines.js';
 import { failureOf } from './problems-of.js';

@@ -1,5 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { randomSource } from '@tamp/fixtures/random';
+import { randomSafetensors } from '@tamp/fixtures/random-safetensors';
 
 const hidden = 32;
 const intermediate = 64;
@@ -62,39 +64,11 @@ const tokenizer = {
   },
 };
 
-/** Numbers that look random and are the same each time (Park and Miller's generator). */
-function generator(): () => number {
-  let state = 7;
-  return () => {
-    state = (state * 48271) % 2147483647;
-    return state / 2147483647 - 0.5;
-  };
-}
-
-/** One safetensors file, float32. */
-function safetensors(names: readonly string[], random: () => number): Buffer {
-  const header: Record<string, unknown> = {};
-  const parts: Buffer[] = [];
-  let offset = 0;
-  for (const name of names) {
-    const shape = shapes[name] ?? [];
-    const count = shape.reduce((product, size) => product * size, 1);
-    const values = Float32Array.from({ length: count }, () => (name.includes('norm') ? 1 : random()));
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * count] };
-    parts.push(Buffer.from(values.buffer));
-    offset += 4 * count;
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, ...parts]);
-}
-
 /** Writes a random Qwen2 of one layer in two shards, with a tokenizer of its own and a text for it. */
 export function writeThirdPartyFolder(parent: string): string {
   const folder = join(parent, 'small-qwen');
   mkdirSync(folder);
-  const random = generator();
+  const random = randomSource(7);
   const names = Object.keys(shapes);
   const shards = {
     'model-00001-of-00002.safetensors': names.slice(0, 6),
@@ -102,7 +76,8 @@ export function writeThirdPartyFolder(parent: string): string {
   };
   const weightMap: Record<string, string> = {};
   for (const [file, inside] of Object.entries(shards)) {
-    writeFileSync(join(folder, file), safetensors(inside, random));
+    const inShard = Object.fromEntries(inside.map((name) => [name, shapes[name] ?? []]));
+    writeFileSync(join(folder, file), randomSafetensors(inShard, random));
     for (const name of inside) weightMap[name] = file;
   }
   writeFileSync(

@@ -1,6 +1,8 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { randomSource } from '@tamp/fixtures/random';
+import { randomSafetensors } from '@tamp/fixtures/random-safetensors';
 
 const example = fileURLToPath(new URL('../../../../examples/tiny-llama/', import.meta.url));
 
@@ -44,40 +46,12 @@ const config = {
   torch_dtype: 'float32',
 };
 
-/** Numbers that look random and are the same each time (Park and Miller's generator). */
-function generator(): () => number {
-  let state = 1;
-  return () => {
-    state = (state * 48271) % 2147483647;
-    return state / 2147483647 - 0.5;
-  };
-}
-
-/** Weights of a safetensors file, float32. */
-function weights(): Buffer {
-  const random = generator();
-  const header: Record<string, unknown> = {};
-  const parts: Buffer[] = [];
-  let offset = 0;
-  for (const [name, shape] of Object.entries(shapes)) {
-    const count = shape.reduce((product, size) => product * size, 1);
-    const values = Float32Array.from({ length: count }, () => (shape.length === 1 ? 1 : random()));
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * count] };
-    parts.push(Buffer.from(values.buffer));
-    offset += 4 * count;
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, ...parts]);
-}
-
 /** Makes a folder with `model/` (a random Llama of one layer), its tokenizer and `eval.txt`. */
 export function makeTinyFolder(folder: string): void {
   const model = join(folder, 'model');
   mkdirSync(model, { recursive: true });
   writeFileSync(join(model, 'config.json'), JSON.stringify(config));
-  writeFileSync(join(model, 'model.safetensors'), weights());
+  writeFileSync(join(model, 'model.safetensors'), randomSafetensors(shapes, randomSource(1)));
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
     copyFileSync(join(example, 'model', name), join(model, name));
   }

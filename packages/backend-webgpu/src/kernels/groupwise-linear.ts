@@ -1,24 +1,14 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type ComputePass, type ProgramInput, workgroupNumber } from '../program/compute-program.js';
+import { type ComputePass, workgroupNumber } from '../program/compute-program.js';
 import { defineKernel } from '../program/kernel-call.js';
 import type { IntegerDot } from '../wgsl/integer-dot.js';
 import { octetAt, packedFormKey } from '../wgsl/unpack-levels.js';
 import { unroll } from '../wgsl/unroll.js';
 import { sumAt, type WorkgroupSum, workgroupSum, workgroupSumDeclarations } from '../wgsl/workgroup-sum.js';
+import type { GroupwiseProduct } from './groupwise-product.js';
 import { int8BlockProductPass, quantizeInt8BlocksPass } from './int8-block-product.js';
-import { type PackedWeight, packedWeight } from './packed-weight.js';
+import { packedWeight } from './packed-weight.js';
 import { roundToInt8BlocksPass } from './round-to-int8-blocks.js';
-
-/** x times a packed weight, plus bias. */
-export interface GroupwiseProduct {
-  readonly x: tf.TensorInfo;
-  readonly m: number;
-  readonly weight: PackedWeight;
-  /** Empty, or the input `bias`. */
-  readonly bias: readonly ProgramInput[];
-  /** Threads of the device's smallest subgroups, when sums may use them. */
-  readonly smallestSubgroup: number | undefined;
-}
 
 /** Up to this many rows of x, weights are unpacked once per {@link vectorRows} rows instead of being shared in tiles. */
 const largestVectorCase = 8;

@@ -6,7 +6,7 @@ import { type IntegerDot, integerDot } from '../wgsl/integer-dot.js';
 import { octetBytesAt, packedFormKey } from '../wgsl/unpack-levels.js';
 import { unroll } from '../wgsl/unroll.js';
 import { sumAt, type WorkgroupSum, workgroupSum, workgroupSumDeclarations } from '../wgsl/workgroup-sum.js';
-import type { GroupwiseProduct } from './groupwise-linear.js';
+import type { GroupwiseProduct } from './groupwise-product.js';
 import { blockScale } from './round-to-int8-blocks.js';
 
 /** Words of a row's levels, four each, in whole blocks. */

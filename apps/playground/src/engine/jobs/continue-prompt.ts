@@ -1,6 +1,6 @@
 import { type EndReason, generate } from '@tamp/generation';
 import { loadTokenizer } from '@tamp/models';
-import type { CallContext } from '../calls.js';
+import type { CallContext } from '../call-context.js';
 import { openModelFiles } from '../host/open-model-files.js';
 import type { ModelFiles } from '../model-files.js';
 
@@ -26,7 +26,7 @@ export interface Continuation {
 /** Continues a prompt on the current backend. Frees every tensor, also when it is aborted. */
 export async function continuePrompt(
   { model: files, ...options }: ContinueRequest,
-  { signal, emit }: CallContext<'continue'>,
+  { signal, emit }: CallContext<string>,
 ): Promise<Continuation> {
   const model = await openModelFiles(files);
   const tokenizer = await loadTokenizer(model);

@@ -2,9 +2,15 @@ import { createModelRunner, type Model, TampError } from '@tamp/core';
 import { loadTokenizer, type Tokenizer } from '@tamp/models';
 import { cutWindows, measurePerplexity } from '@tamp/recipe';
 import * as tf from '@tensorflow/tfjs-core';
-import type { CallContext } from '../calls.js';
+import type { CallContext } from '../call-context.js';
 import { openModelFiles } from '../host/open-model-files.js';
 import type { ModelFiles } from '../model-files.js';
+
+/** Windows done, of how many. */
+export interface ProbeProgress {
+  readonly done: number;
+  readonly total: number;
+}
 
 /** What to ask a model. */
 export interface ProbeRequest {
@@ -85,7 +91,7 @@ function promptTokens(tokenizer: Tokenizer, prompt: string, context: number): In
 /** Measures a model on a text and lets it answer a prompt, on the current backend. Frees every tensor. */
 export async function probeModel(
   request: ProbeRequest,
-  { signal, emit }: CallContext<'probe'>,
+  { signal, emit }: CallContext<ProbeProgress>,
 ): Promise<Probe> {
   const model = await openModelFiles(request.model);
   const tokenizer = await loadTokenizer(model);

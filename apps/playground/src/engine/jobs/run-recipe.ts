@@ -1,13 +1,14 @@
 import {
   type MissedGate,
   prepareRecipe,
+  type RunEvent,
   type RunResult,
   type RunStage,
   runRecipe as runPrepared,
   stagesOf,
 } from '@tamp/recipe';
 import * as tf from '@tensorflow/tfjs-core';
-import type { CallContext } from '../calls.js';
+import type { CallContext } from '../call-context.js';
 import type { PageHost } from '../host/page-host.js';
 import type { FinishedArchive } from '../host/stage-archive.js';
 import { startCpu } from '../start-backend.js';
@@ -31,7 +32,7 @@ export interface RunStart {
 export async function runRecipe(
   text: string,
   host: PageHost,
-  { signal, emit }: CallContext<'run'>,
+  { signal, emit }: CallContext<RunStart | RunEvent>,
 ): Promise<RunReport> {
   const prepared = await prepareRecipe(text, recipeName, host);
   try {

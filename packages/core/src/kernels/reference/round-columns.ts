@@ -3,7 +3,7 @@ import type { WeightRanges } from '../../affine/quantize-weight.js';
 import { nextTask } from '../../execution/next-task.js';
 import { roundHalfEven } from '../../numeric/round-half-even.js';
 import { groupsPerRow, levelRange, scaleCount } from '../../schemes/scheme.js';
-import type { ColumnRounding, RoundedColumns } from '../round-columns.js';
+import type { ColumnRounding, RoundedColumns } from '../column-rounding.js';
 
 /** Positions where a block of columns begins, and their end. */
 function blocksOf(
