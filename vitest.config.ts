@@ -15,5 +15,6 @@ const projects = ['packages', 'apps', 'examples']
 
 export default defineConfig({
   root,
-  test: { projects, testTimeout: 60_000, hookTimeout: 60_000 },
+  // One worker a core: the long tests wait for one thread of a software GPU.
+  test: { projects, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: '100%' },
 });

@@ -93,20 +93,16 @@ describe.each(backends)('$name', (backend) => {
     await close();
   });
 
-  it.skipIf(backend.quantized).each(['W8A8', 'W4A16'] satisfies Form[])(
-    '%s is refused by the name of the backend, and nothing is left',
-    async (form) => {
-      const { model, close } = await world.open(form);
-      const before = tf.memory().numTensors;
-      const decoder = createCachedDecoder(model);
-      const decoding = decoder.start();
-      await expect(decoding.read([1, 2])).rejects.toThrow(
-        `the tfjs backend ${tf.getBackend()} has no kernel`,
-      );
-      decoding.dispose();
-      decoder.dispose();
-      expect(tf.memory().numTensors).toBe(before);
-      await close();
-    },
-  );
+  const refused: readonly Form[] = backend.quantized ? [] : ['W8A8', 'W4A16'];
+  it.for(refused)('%s is refused by the name of the backend, and nothing is left', async (form) => {
+    const { model, close } = await world.open(form);
+    const before = tf.memory().numTensors;
+    const decoder = createCachedDecoder(model);
+    const decoding = decoder.start();
+    await expect(decoding.read([1, 2])).rejects.toThrow(`the tfjs backend ${tf.getBackend()} has no kernel`);
+    decoding.dispose();
+    decoder.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    await close();
+  });
 });
