@@ -263,7 +263,9 @@ export:
     const seen: string[] = [];
     /** Goes on with Tab until something is focused; each stop must be seen to be focused. */
     const tabTo = async (name: RegExp): Promise<void> => {
-      for (let i = 0; i < 60; i++) {
+      // By time and not by stops: on a busy machine a button may be enabled only on the second round.
+      const end = performance.now() + 20_000;
+      while (performance.now() < end) {
         await page.keyboard.press('Tab');
         const { label, outlined } = await page.evaluate(() => {
           const element = document.activeElement as HTMLInputElement;
