@@ -27,6 +27,7 @@ import { crossLayerScale } from './scales/cross-layer-scale.js';
 import { inputWeightScale } from './scales/input-weight-scale.js';
 import { smoothScale } from './scales/smooth-scale.js';
 import { type EqualizationSettings, isDataFree } from './settings.js';
+import { assumedQuantization, describeQuantization } from './simulate/assumed-quantization.js';
 import { rowImportance } from './simulate/row-importance.js';
 import { searchStrength, type WeightedReader } from './simulate/search-strength.js';
 
@@ -152,6 +153,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
   const statistics = new Map<string, GroupStatistics>();
   const done: EqualizedGroup[] = [];
   let found: FoundGroups | undefined;
+  let quantizationOf = assumedQuantization(settings.quantization, []);
 
   const rangeOf = ({ value, channelOf, channels }: Group): ChannelRange => {
     const known = statistics.get(value);
@@ -217,6 +219,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
         node,
         weight: tf.tensor(values, [...shapeOf(model, weight)]),
         importance: await rowImportance(model, groups, weight),
+        quantization: quantizationOf(weight),
       });
     }
     const onColumns = (scale: Float32Array): Float32Array =>
@@ -227,7 +230,6 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
         weightMagnitude,
         sample,
         readers,
-        quantization: settings.quantization,
         signal,
         inputFactor: (scale) => tf.tensor(onColumns(scale), [...scaleShape(group)]),
         weightFactor: (scale, { weight }) =>
@@ -302,7 +304,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       group,
       equalized: entry,
       statistics: statistics.get(group.value),
-      quantization: settings.quantization,
+      quantizationOf,
       groups,
     });
   };
@@ -311,7 +313,8 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
     groups: done,
     modifier: {
       needs: isDataFree(settings) ? 'nothing' : 'calibration',
-      plan(model) {
+      plan(model, later = []) {
+        quantizationOf = assumedQuantization(settings.quantization, later);
         const { groups, left } = findGroups(model, settings);
         checkGroupSize(model, groups, settings);
         const sizes = (weight: string): { readonly stored: number; readonly float32: number } => {
@@ -325,7 +328,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
               group.readers.map(({ layer, weight }) => ({
                 layer,
                 parameter: weight,
-                scheme: `${ruleOf(group, settings)}, into ${group.site.kind}`,
+                scheme: `${ruleOf(group, settings)} for ${describeQuantization(quantizationOf(weight))}, into ${group.site.kind}`,
                 bytesBefore: sizes(weight).stored,
                 bytesAfter: sizes(weight).float32,
               })),

@@ -6,7 +6,7 @@ import { modifierName } from './modifier-name.js';
 import type { GroupStatistics } from './observe/group-statistics.js';
 import { scaleShape } from './rewrite/insert-mul.js';
 import { scaledRange } from './scales/channel-range.js';
-import type { Quantization } from './settings.js';
+import { type AssumedQuantization, describeQuantization } from './simulate/assumed-quantization.js';
 import { decibels, outputNoise } from './simulate/output-noise.js';
 import { rowImportance } from './simulate/row-importance.js';
 
@@ -17,7 +17,7 @@ export interface GroupToReport {
   readonly group: Group;
   readonly equalized: EqualizedGroup;
   readonly statistics: GroupStatistics | undefined;
-  readonly quantization: Quantization;
+  readonly quantizationOf: AssumedQuantization;
   /** All groups, among them those that took up the rows of this group's layers. */
   readonly groups: readonly Group[];
 }
@@ -45,17 +45,18 @@ function extent(values: Float32Array): { min: number; max: number } {
   return { min, max };
 }
 
-/** Signal-to-noise of a layer's output under int8 before and after, on the sample, as the next layer sees it. */
+/** Signal-to-noise of a layer's quantized output before and after, on the sample, as the next layer sees it. */
 async function noiseFigures(
   entry: GroupToReport,
   reader: Group['readers'][number],
   before: tf.Tensor,
   after: tf.Tensor,
 ): Promise<Record<string, number>> {
-  const { original, editor, group, groups, equalized, statistics, quantization } = entry;
+  const { original, editor, group, groups, equalized, statistics } = entry;
   const { node, weight } = reader;
   if (statistics === undefined || statistics.sample.count === 0) return {};
   const { channelOf } = group;
+  const quantization = entry.quantizationOf(weight);
   const x = tf.tensor(statistics.sample.rows(), [statistics.sample.count, ...statistics.rowShape()]);
   const scaled = tf.tidy(() =>
     tf.mul(
@@ -115,6 +116,7 @@ export async function reportGroup(entry: GroupToReport): Promise<void> {
           weightMax: weights.after.max,
           ...(await noiseFigures(entry, reader, tensors[0], tensors[1])),
         },
+        note: `with ${describeQuantization(entry.quantizationOf(weight))} in mind`,
       });
     } finally {
       tf.dispose(tensors);

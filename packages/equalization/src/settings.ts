@@ -13,8 +13,8 @@ export interface EqualizationSettings {
   readonly chains: ChainMethod;
   readonly smooth: SmoothStrength;
   readonly insertMul: boolean;
-  /** The quantization that the search and the report's signal-to-noise assume. */
-  readonly quantization: Quantization;
+  /** What is said of the quantization that the search and the report's signal-to-noise assume. */
+  readonly quantization: Partial<Quantization>;
   readonly sampleRows: number;
 }
 
@@ -26,7 +26,7 @@ export interface GroupedWeights {
   readonly groupSize: number;
 }
 
-/** The quantized layers that are to follow. */
+/** The quantized layers that are to follow, as options say it. */
 export interface Quantization {
   /** One int8 scale per token or per tensor; `none`: activations stay float. */
   readonly activation: 'token' | 'tensor' | 'none';
@@ -46,7 +46,10 @@ export interface EqualizationOptions {
   readonly smooth?: SmoothStrength;
   /** `input-weight`: insert a `mul` where no layer can take the scale up. Default true. */
   readonly insertMul?: boolean;
-  /** What search and report assume. Default `{ activation: 'token', weights: 'channel' }`. */
+  /**
+   * What search and report assume. Default: what the modifiers after this one in a recipe say that they will do to each
+   * layer; where none says, `{ activation: 'token', weights: 'channel' }`.
+   */
   readonly quantization?: Partial<Quantization>;
   /** Rows of calibration data kept per group for search and report. Default 256. */
   readonly sampleRows?: number;
@@ -81,7 +84,7 @@ export const settingsSchema: z.ZodType<EqualizationSettings> = z.strictObject({
     .strictObject({
       activation: z
         .enum(['token', 'tensor', 'none'])
-        .default('token')
+        .optional()
         .describe('One int8 activation scale per token or per tensor; none: activations stay float.'),
       weights: z
         .union([
@@ -94,11 +97,13 @@ export const settingsSchema: z.ZodType<EqualizationSettings> = z.strictObject({
               .describe("Weights of a row that share a scale; must divide the layer's input width."),
           }),
         ])
-        .default('channel')
+        .optional()
         .describe('One int8 weight scale per output channel or in all, or groups of few bits.'),
     })
     .prefault({})
-    .describe('The quantized layers that are to follow, which search and report assume.'),
+    .describe(
+      'The quantized layers that are to follow, which search and report assume. Default: what the modifiers after this one will do; where none says, activation token and weights channel.',
+    ),
   sampleRows: z
     .number()
     .int()

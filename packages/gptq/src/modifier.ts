@@ -74,6 +74,7 @@ function create(settings: GptqSettings): Modifier {
           layer,
           parameter: parameter.name,
           scheme: describeScheme(scheme),
+          quantization: { weights: scheme, activation: 'none' },
           bytesBefore: storedBytes(parameter.storage),
           bytesAfter: affineStorageBytes(scheme, parameter.shape, settings.scaleDtype),
         })),

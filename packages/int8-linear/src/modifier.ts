@@ -106,6 +106,7 @@ function create(settings: Int8LinearSettings): Modifier {
           layer,
           parameter: parameter.name,
           scheme: describe(settings),
+          quantization: { weights: scheme, activation: activation.kind === 'token' ? 'token' : 'tensor' },
           bytesBefore: storedBytes(parameter.storage),
           bytesAfter: affineStorageBytes(scheme, parameter.shape),
         })),

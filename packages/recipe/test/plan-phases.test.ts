@@ -19,7 +19,6 @@ beforeAll(async () => {
 const speed: MachineSpeed = {
   processBytes: 1_000_000_000,
   multiplyAddsPerSecond: 1000,
-  roundingsPerSecond: 100,
   numberBytesPerSecond: 10,
   levelBytesPerSecond: 20,
 };
@@ -57,7 +56,7 @@ describe('the stages of a plan', () => {
     ]);
   });
 
-  it('take time in proportion to windows and bytes; none is given for a modifier that says nothing', async () => {
+  it('take time in proportion to windows and bytes; what modifiers take only a trial shows', async () => {
     const prepared = await prepare(evaluated);
     const plan = planRecipe(prepared, speed);
     const [before, modify, after, written] = plan.phases;
@@ -103,10 +102,23 @@ describe('a limit of memory', () => {
     expect(memoryBytes - smaller.memoryBytes).toBe(2 * 7 * 8 * 16 * 4);
   });
 
-  it('moves the values between two parts to disk where that is enough', async () => {
+  it('lets fewer calibration windows go together where that is enough, then moves what lies between parts to disk', async () => {
     const prepared = await prepare(calibrated);
-    const [{ memoryBytes }] = planRecipe(prepared, speed).phases;
-    expect(fitMemory(prepared, memoryBytes - 1, speed).recipe.pipeline.intermediates).toBe('disk');
+    const peak = (of: PreparedRecipe): number => planRecipe(of, speed).phases[0].memoryBytes;
+    const less = fitMemory(prepared, peak(prepared) - 1, speed);
+    expect(less.recipe.pipeline).toMatchObject({ batchSize: 1, intermediates: 'memory' });
+    // A window of 4 tokens as it enters and embedded, of widths 1 and 12, for one window instead of three.
+    const flowing = 4 * 4 * (1 + 12);
+    expect(peak(prepared) - peak(less)).toBe(2 * flowing);
+    const least = fitMemory(prepared, peak(less) - 1, speed);
+    expect(least.recipe.pipeline).toMatchObject({ intermediates: 'disk' });
+  });
+
+  it('starts from the number of windows that the recipe asks for', async () => {
+    const asked = await prepare(calibrated.replace('[layers.0]', '[layers.0], batchSize: 2'));
+    expect(planRecipe(asked, speed).pipeline?.batchSize).toBe(2);
+    const [{ memoryBytes }] = planRecipe(asked, speed).phases;
+    expect(fitMemory(asked, memoryBytes - 1, speed).recipe.pipeline.batchSize).toBe(1);
   });
 
   it('is refused with the smallest that would do, which then does', async () => {

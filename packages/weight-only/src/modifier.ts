@@ -3,7 +3,6 @@ import {
   checkDenseWeight,
   defineModifier,
   describeScheme,
-  elementCount,
   type ModelEditor,
   type Modifier,
   type ModifierDefinition,
@@ -74,14 +73,15 @@ function create(settings: WeightOnlySettings): Modifier {
     needs: 'nothing',
     plan(model) {
       const layers = chooseLayers(model, settings);
-      const roundings = layers.reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
       return {
-        // A search's time depends on where it stops looking.
-        ...(settings.rangeSearch.observer === 'mse' ? {} : { work: { roundings } }),
         targets: layers.map((layer) => ({
           layer: layer.layer,
           parameter: layer.parameter.name,
           scheme: describe(layer, settings),
+          quantization: {
+            weights: layer.scheme,
+            activation: settings.activation === 'float' ? 'none' : 'block',
+          },
           bytesBefore: storedBytes(layer.parameter.storage),
           bytesAfter: affineStorageBytes(layer.scheme, layer.parameter.shape, settings.scaleDtype),
         })),

@@ -3,6 +3,7 @@ import { fitMemory, planRecipe, tryRun } from '@tamp/recipe';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
 import { measureMachine } from '../host/measure-machine.js';
+import { fitText } from '../terminal/fit-text.js';
 import { planText } from '../terminal/plan-text.js';
 import type { CommandContext } from './command-context.js';
 import { loadRecipe } from './recipe-file.js';
@@ -30,6 +31,8 @@ export async function planCommand(
       const speed = await measureMachine();
       const { maxMemory } = options;
       const fitting = maxMemory === undefined ? prepared : fitMemory(prepared, maxMemory, speed);
+      const fit = maxMemory === undefined ? undefined : fitText(prepared, fitting, maxMemory);
+      if (fit !== undefined) terminal.say(fit);
       const tried = await tryRun(fitting).catch((error: unknown) => {
         if (!isTampError(error)) throw error;
         terminal.say(`Times are estimates without a trial, which failed: ${error.message}`);

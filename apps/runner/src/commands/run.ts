@@ -7,6 +7,7 @@ import { exitCodes } from '../exit-codes.js';
 import { measureMachine } from '../host/measure-machine.js';
 import { shownPath } from '../host/open-model.js';
 import { createProgress } from '../terminal/create-progress.js';
+import { fitText } from '../terminal/fit-text.js';
 import type { Progress } from '../terminal/progress.js';
 import { resultText } from '../terminal/result-text.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -66,6 +67,8 @@ export async function runCommand(
       const { maxMemory } = options;
       const prepared =
         maxMemory === undefined ? loaded : fitMemory(loaded, maxMemory, await measureMachine());
+      const fit = maxMemory === undefined ? undefined : fitText(loaded, prepared, maxMemory);
+      if (fit !== undefined) terminal.say(fit);
       const shown = createProgress(
         terminal,
         stagesOf(prepared).map((stage) => runStages[stage]),

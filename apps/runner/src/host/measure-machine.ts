@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import {
   bytesOf,
   createGraphBuilder,
-  createPackedRounder,
   denseStorage,
   type Model,
   type Parameter,
@@ -18,7 +17,7 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Each measurement is repeated and the fastest taken: others on the machine only ever slow one down. */
 const repetitions = 4;
 
-async function fastest(work: () => void | Promise<void>, times: number = repetitions): Promise<number> {
+async function fastest(work: () => Promise<void>, times: number = repetitions): Promise<number> {
   let seconds = Infinity;
   for (let i = 0; i <= times; i++) {
     const started = performance.now();
@@ -71,10 +70,6 @@ async function archiveBytesPerSecond(parameter: Parameter): Promise<number> {
 /** Measures, in some tenths of a second, what plans reckon with. Uses the backend that is set. */
 export async function measureMachine(): Promise<MachineSpeed> {
   const processBytes = process.memoryUsage.rss();
-  const [rows, columns] = [256, 1024];
-  const weight = new Random(1).fillNormal(new Float32Array(rows * columns));
-  const scheme = { bits: 4, symmetric: true, granularity: { kind: 'group', groupSize: 64 } } as const;
-  const rounding = await fastest(() => createPackedRounder(rows, columns, scheme).add(weight));
   // Several chunks, so that they are prepared side by side as in a run.
   const numbers = new Random(2).fillNormal(new Float32Array(2 ** 23));
   const shape = [2 ** 11, 2 ** 12];
@@ -93,7 +88,6 @@ export async function measureMachine(): Promise<MachineSpeed> {
   return {
     processBytes,
     multiplyAddsPerSecond: await multiplyAddsPerSecond(),
-    roundingsPerSecond: weight.length / rounding,
     numberBytesPerSecond: await archiveBytesPerSecond(dense),
     levelBytesPerSecond: await archiveBytesPerSecond(packed),
   };

@@ -11,8 +11,11 @@ function outlineText(title: string, outline: TextOutline | null): readonly strin
 
 function pipelineText(pipeline: RecipePlan['pipeline']): readonly string[] {
   if (pipeline === null || pipeline.kind === 'basic') return [];
-  const between = `${bytesText(pipeline.intermediateBytes)} of values between two of them`;
-  return [`Calibrates in ${amountText(pipeline.subgraphs, 'part')}, one after the other; ${between}`];
+  const { subgraphs, batchSize, intermediateBytes, intermediates } = pipeline;
+  const between = `${bytesText(intermediateBytes)} of values between two of them, ${intermediates === 'disk' ? 'on disk' : 'in memory'}`;
+  return [
+    `Calibrates in ${amountText(subgraphs, 'part')}, one after the other, ${amountText(batchSize, 'window')} at a time; ${between}`,
+  ];
 }
 
 const stageTitles: Readonly<Record<RecipePlan['phases'][number]['stage'], string>> = {

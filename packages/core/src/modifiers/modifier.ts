@@ -3,9 +3,17 @@ import type { z } from 'zod';
 import type { ValueObserver } from '../execution/model-runner.js';
 import type { Model } from '../model/model.js';
 import type { ModelEditor } from '../model/model-editor.js';
+import type { AffineScheme } from '../schemes/scheme.js';
 
 /** What a modifier needs to see: nothing, unlabelled calibration batches, or labelled training steps. */
 export type ModifierNeeds = 'nothing' | 'calibration' | 'training';
+
+/** How a layer will compute once a modifier has quantized it: what modifiers before that one can prepare it for. */
+export interface PlannedQuantization {
+  readonly weights: AffineScheme;
+  /** What shares one int8 scale of the layer's input: a row, all of it, or a block of a row; `none`: it stays float. */
+  readonly activation: 'none' | 'token' | 'tensor' | 'block';
+}
 
 /** One layer that a modifier will work on, for `tamp plan` and for progress. */
 export interface PlannedTarget {
@@ -13,6 +21,8 @@ export interface PlannedTarget {
   readonly parameter: string;
   /** What will be done: `W4 g64 sym`. */
   readonly scheme: string;
+  /** Given by a modifier that quantizes the parameter. */
+  readonly quantization?: PlannedQuantization;
   readonly bytesBefore: number;
   readonly bytesAfter: number;
 }
@@ -22,16 +32,6 @@ export interface ModifierPlan {
   readonly targets: readonly PlannedTarget[];
   /** Most bytes it holds at a time for itself, beside weights and what flows through the model. Default 0. */
   readonly workingBytes?: number;
-  /** How much it computes, for the time that a plan gives; without it the plan gives none. */
-  readonly work?: ModifierWork;
-}
-
-/** How much a modifier computes beside letting data flow through the model. */
-export interface ModifierWork {
-  /** Weights that are read, rounded and packed, each as often as its levels are tried. */
-  readonly roundings: number;
-  /** Multiplications with addition, in products of matrices on the backend. Default 0. */
-  readonly multiplyAdds?: number;
 }
 
 /** A part of a model that a pipeline works on at a time: some of its nodes, in graph order. */
@@ -97,9 +97,10 @@ export interface Modifier {
   readonly needs: ModifierNeeds;
   /**
    * Chooses and checks targets before any work. Throws a `TampError` that names the layer and the remedy when the
-   * model does not suit the options.
+   * model does not suit the options. `later` is what the modifiers after this one in a recipe will do, in their order:
+   * a modifier that prepares layers for being quantized learns from it what for.
    */
-  plan(model: Model): ModifierPlan;
+  plan(model: Model, later?: readonly PlannedTarget[]): ModifierPlan;
   /** Values to see while calibration data flows through the region; called when the region's turn comes. */
   observe?(region: Region, model: Model): readonly Observation[];
   /** Rewrites the region's layers, after the data was seen. */

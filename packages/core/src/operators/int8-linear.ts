@@ -13,6 +13,7 @@ export const int8Linear: Operator = {
   arity: [2, 3],
   positionwise: true,
   quantizedInputs: { 1: 'int8' },
+  mixesSamples: ({ activation }) => int8Activation(activation, 'int8_linear').kind === 'tensor',
   infer(inputs, attributes, layer) {
     int8Activation(attributes.activation, layer);
     return linearType('int8_linear', inputs, layer);

@@ -21,6 +21,8 @@ export interface Operator {
    * decoder may compute new positions by themselves. Default: it does not.
    */
   readonly positionwise?: true;
+  /** Whether one sample of a batch influences the values of another, such as by a scale that they share. Default: no. */
+  mixesSamples?(attributes: Attributes): boolean;
   /** Checks the inputs' types and the attributes and gives the result's type. `layer` is for errors. */
   infer(inputs: readonly ValueType[], attributes: Attributes, layer: string): ValueType;
   /** Computes with tfjs, synchronously; temporary tensors are the caller's to tidy. */

@@ -4,10 +4,10 @@ import {
   matrixShape,
   type OperatorNode,
   operators,
+  type PlannedQuantization,
   quantizeWithSearch,
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { GroupedWeights, Quantization } from '../settings.js';
 
 /** Smallest scale of PyTorch's observers. */
 const smallestScale = 2 ** -23;
@@ -41,23 +41,21 @@ function outerAxes({ rank }: tf.Tensor): number[] {
   return Array.from({ length: rank - 1 }, (_, i) => i);
 }
 
-/** A value as activations would hold it. A row of a matrix is a token, an image is one too. */
-function roundActivation(x: tf.Tensor, { activation }: Quantization): tf.Tensor {
-  if (activation === 'none') return x;
+/**
+ * A value as activations would hold it. A row of a matrix is a token, an image is one too. Blocks of a row hold no
+ * other block's loud channels: next to weights of few bits they count as float.
+ */
+function roundActivation(x: tf.Tensor, { activation }: PlannedQuantization): tf.Tensor {
+  if (activation === 'none' || activation === 'block') return x;
   return activation === 'token' ? symmetric(x, innerAxes(x)) : affine(x);
 }
 
 /**
- * A weight [output channels, …] of few bits in groups, dequantized. Each group has the range of smallest error, weighted
- * by the mean square of its inputs `x`, as modifiers that make such weights choose it.
+ * A weight [output channels, …] by a scheme, dequantized. Each range is the one of smallest error, weighted by the mean
+ * square of its inputs `x`, as modifiers that make weights of few bits choose it.
  */
-async function roundGroups(
-  x: tf.Tensor,
-  weight: tf.Tensor,
-  { bits, groupSize }: GroupedWeights,
-): Promise<tf.Tensor> {
+async function roundWithSearch(x: tf.Tensor, weight: tf.Tensor, scheme: AffineScheme): Promise<tf.Tensor> {
   const { rows, columns } = matrixShape(weight.shape);
-  const scheme: AffineScheme = { bits, symmetric: true, granularity: { kind: 'group', groupSize } };
   const values = await weight.data<'float32'>();
   // A convolution's columns are windows of the input: all count alike.
   const power = weight.rank === 2 ? tf.tidy(() => tf.mean(tf.square(x), outerAxes(x))) : undefined;
@@ -69,11 +67,15 @@ async function roundGroups(
 }
 
 /** A weight [output channels, …] as integers would hold it, for inputs `x`. */
-async function roundWeight(x: tf.Tensor, weight: tf.Tensor, { weights }: Quantization): Promise<tf.Tensor> {
-  if (typeof weights === 'object') return roundGroups(x, weight, weights);
-  return tf.tidy(() =>
-    symmetric(weight, weights === 'channel' ? innerAxes(weight) : [0, ...innerAxes(weight)]),
-  );
+async function roundWeight(
+  x: tf.Tensor,
+  weight: tf.Tensor,
+  { weights }: PlannedQuantization,
+): Promise<tf.Tensor> {
+  const { kind } = weights.granularity;
+  if (weights.bits < 8 || kind === 'group') return roundWithSearch(x, weight, weights);
+  // Whether one scale has a zero point as well makes no difference to which channels are loud.
+  return tf.tidy(() => symmetric(weight, kind === 'channel' ? innerAxes(weight) : [0, ...innerAxes(weight)]));
 }
 
 /** Energy of a layer's output and of the error that quantization makes in it. */
@@ -90,7 +92,7 @@ export async function outputNoise(
   node: OperatorNode,
   x: tf.Tensor,
   weight: tf.Tensor,
-  quantization: Quantization,
+  quantization: PlannedQuantization,
   outputFactor?: tf.Tensor,
 ): Promise<OutputNoise> {
   const roundedWeight = await roundWeight(x, weight, quantization);

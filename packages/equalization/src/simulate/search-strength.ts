@@ -1,7 +1,6 @@
-import type { OperatorNode } from '@tamp/core';
+import type { OperatorNode, PlannedQuantization } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { smoothScale } from '../scales/smooth-scale.js';
-import type { Quantization } from '../settings.js';
 import { outputNoise } from './output-noise.js';
 
 /** Strengths that the search tries: 0 to 1 in steps of 0.05. */
@@ -10,11 +9,12 @@ const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
 /** Noise relative to that of doing nothing, below which a strength is worth rewriting weights for: 0.5 dB. */
 const worthwhile = 10 ** -0.05;
 
-/** A layer of a group with its weight, and how much each of its output channels counts. */
+/** A layer of a group with its weight, how much each of its output channels counts, and how it is to be quantized. */
 export interface WeightedReader {
   readonly node: OperatorNode;
   readonly weight: tf.Tensor;
   readonly importance: tf.Tensor | undefined;
+  readonly quantization: PlannedQuantization;
 }
 
 /** What {@link searchStrength} works on. */
@@ -25,7 +25,6 @@ export interface StrengthSearch {
   /** Sample of the value, [rows, …]. */
   readonly sample: tf.Tensor;
   readonly readers: readonly WeightedReader[];
-  readonly quantization: Quantization;
   /** The factor of the value's columns as a tensor that broadcasts over the sample, and for a reader's weight. */
   inputFactor(scale: Float32Array): tf.Tensor;
   weightFactor(scale: Float32Array, reader: WeightedReader): tf.Tensor;
@@ -44,7 +43,7 @@ async function relativeNoise(search: StrengthSearch, scale: Float32Array): Promi
       reader.node,
       x,
       weight,
-      search.quantization,
+      reader.quantization,
       reader.importance,
     );
     tf.dispose([x, weight]);
@@ -54,7 +53,7 @@ async function relativeNoise(search: StrengthSearch, scale: Float32Array): Promi
 }
 
 /**
- * The strength of SmoothQuant's rule with which int8 makes the smallest error in the readers' outputs on the sample,
+ * The strength of SmoothQuant's rule with which quantization makes the smallest error in the readers' outputs on the sample,
  * and its scale. Where none gains half a decibel, nothing is done: there is no strength, and every scale is 1. Less
  * than that is within what another sample would say.
  */

@@ -163,6 +163,11 @@ export function createStaticInt8(name: string, settings: StaticSettings): Modifi
             layer: layerName(node),
             parameter: parameter.name,
             scheme: 'W8, A8 static, int8 out',
+            // What observers are for by default; others may share a scale otherwise.
+            quantization: {
+              weights: { bits: 8, symmetric: true, granularity: { kind: 'channel' } },
+              activation: 'tensor',
+            },
             bytesBefore: storedBytes(parameter.storage),
             bytesAfter: rows * Math.ceil(columns / 4) * 4 + rows * 4,
           };

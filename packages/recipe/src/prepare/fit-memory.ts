@@ -1,4 +1,5 @@
 import { TampError } from '@tamp/core';
+import { calibrationBatchSize } from '../data/calibration-batches.js';
 import type { MachineSpeed } from './machine-speed.js';
 import { planRecipe } from './plan-recipe.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
@@ -27,9 +28,20 @@ function peakOf(
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
+/** Fewer and fewer calibration windows at a time: the recipe's own number, then half of it and so on down to one. */
+function batchSizes(prepared: PreparedRecipe): readonly number[] {
+  const { calibration, recipe } = prepared;
+  const sizes: number[] = [];
+  if (calibration === undefined) return sizes;
+  let size = calibrationBatchSize(calibration, recipe.pipeline.batchSize);
+  for (; size > 1; size = Math.floor(size / 2)) sizes.push(size);
+  return [...sizes, 1];
+}
+
 /**
- * The recipe as it fits `maxBytes` of memory: as it is, else with the values between two parts on disk, else also with
- * smaller parts; each of these also with windows evaluated one at a time. Calibration windows always go one at a time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
+ * The recipe as it fits `maxBytes` of memory: as it is, else with fewer calibration windows at a time, else with the
+ * values between two parts on disk, else also with smaller parts; each of these also with windows evaluated one at a
+ * time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
  */
 export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: MachineSpeed): PreparedRecipe {
   const canTurn = prepared.calibration !== undefined && prepared.recipe.pipeline.kind === 'sequential';
@@ -37,9 +49,12 @@ export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: Mac
     prepared,
     ...(canTurn
       ? [
-          withPipeline(prepared, { intermediates: 'disk' }),
-          withPipeline(prepared, { intermediates: 'disk', targetsPerSubgraph: 1 }),
-        ]
+          {},
+          { intermediates: 'disk' } as const,
+          { intermediates: 'disk', targetsPerSubgraph: 1 } as const,
+        ].flatMap((changes) =>
+          batchSizes(prepared).map((batchSize) => withPipeline(prepared, { ...changes, batchSize })),
+        )
       : []),
   ].flatMap((choice) =>
     choice.evaluation === undefined ? [choice] : [choice, { ...choice, evaluationBatch: 1 }],

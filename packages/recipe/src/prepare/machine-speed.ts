@@ -4,8 +4,6 @@ export interface MachineSpeed {
   readonly processBytes: number;
   /** Multiplications with addition in a product of float32 matrices, on the backend. */
   readonly multiplyAddsPerSecond: number;
-  /** Weights that are read, rounded to nearest and packed. */
-  readonly roundingsPerSecond: number;
   /** Bytes of numbers that become an archive's: split, compressed, hashed and written. */
   readonly numberBytesPerSecond: number;
   /** Bytes of packed levels that become an archive's: hashed and written, for they do not compress. */

@@ -15,7 +15,7 @@ export interface PhasePlan {
   readonly memoryBytes: number;
   /** Bytes on disk when it ends at the latest, beside the model itself: finished parameters, intermediates, archives. */
   readonly diskBytes: number;
-  /** `null` where a modifier does not say how much it computes. */
+  /** `null` for what only a trial shows, where there was none: training, and what modifiers do. */
   readonly seconds: number | null;
 }
 
@@ -101,23 +101,6 @@ export function planPhases(
       ? 0
       : (evaluation.count * windowMultiplyAdds(model.graph, evaluation.length)) / speed.multiplyAddsPerSecond;
 
-  const modifySeconds = (): number | null => {
-    const works = prepared.modifiers.map(({ plan }) => plan.work);
-    if (works.some((work) => work === undefined)) return null;
-    const roundings = sum(works, (work) => work?.roundings ?? 0);
-    const own = sum(works, (work) => work?.multiplyAdds ?? 0);
-    // Each modifier that observes sees the data once; then it is passed on.
-    const passes =
-      calibration === undefined
-        ? 0
-        : 1 + prepared.modifiers.filter(({ modifier }) => modifier.needs === 'calibration').length;
-    const flowing =
-      calibration === undefined
-        ? 0
-        : passes * calibration.count * windowMultiplyAdds(model.graph, calibration.length);
-    return roundings / speed.roundingsPerSecond + (own + flowing) / speed.multiplyAddsPerSecond;
-  };
-
   const modifyBytes = (): number => {
     const held = isLarge ? 0 : packed;
     const working = Math.max(0, ...prepared.modifiers.map(({ plan }) => plan.workingBytes ?? 0));
@@ -125,7 +108,9 @@ export function planPhases(
     if (calibration === undefined) return held + Math.max(working, largest / 2) + garbageBytes;
     if (recipe.pipeline.kind === 'basic') return held + working + sum(parameters, denseBytes) + garbageBytes;
     const between = onDisk ? 0 : cost.intermediates;
-    return held + Math.max(working + cost.largestRewritten, cost.largestSubgraph) + between + garbageBytes;
+    // What modifiers hold is largest while they rewrite, and nothing flows then.
+    const busiest = Math.max(working + cost.largestRewritten, cost.largestSubgraph + cost.flowing);
+    return held + busiest + between + garbageBytes;
   };
 
   const memoryOf = (stage: RunStage): number => {
@@ -191,7 +176,7 @@ export function planPhases(
       case 'train':
         return tried?.train ?? null;
       case 'modify':
-        return tried?.modify ?? modifySeconds();
+        return tried?.modify ?? null;
       case 'export':
         return exportSeconds;
     }

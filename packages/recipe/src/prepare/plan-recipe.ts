@@ -27,6 +27,10 @@ export interface PipelineOutline {
   readonly subgraphs: number;
   /** Bytes of the values between two subgraphs at their most, in memory or on disk. */
   readonly intermediateBytes: number;
+  /** Where they are. */
+  readonly intermediates: 'memory' | 'disk';
+  /** Calibration windows that go through a subgraph at a time. */
+  readonly batchSize: number;
 }
 
 /** What a run would do and cost, as plain data. */
@@ -75,11 +79,11 @@ function denseBytes(parameter: Parameter): number {
   return elementCount(parameter.shape) * float32;
 }
 
-/** What calibration holds beside what modifiers do: weights as float32, and the values between subgraphs. */
+/** What calibration holds beside what modifiers do: weights as float32, values on their way, and those between subgraphs. */
 function calibrationBytes(prepared: PreparedRecipe, all: number): number {
   if (prepared.recipe.pipeline.kind === 'basic') return all;
-  const { largestSubgraph, intermediates } = sequentialCost(prepared);
-  return largestSubgraph + (prepared.recipe.pipeline.intermediates === 'disk' ? 0 : intermediates);
+  const { largestSubgraph, intermediates, flowing } = sequentialCost(prepared);
+  return largestSubgraph + flowing + (prepared.recipe.pipeline.intermediates === 'disk' ? 0 : intermediates);
 }
 
 /**
@@ -124,14 +128,21 @@ function outline(windows: TextWindows | undefined): TextOutline | null {
 function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
   if (prepared.calibration === undefined) return null;
   const { kind } = prepared.recipe.pipeline;
-  if (kind === 'basic') return { kind, subgraphs: 1, intermediateBytes: 0 };
-  const { subgraphs, intermediates } = sequentialCost(prepared);
-  return { kind, subgraphs, intermediateBytes: intermediates };
+  if (kind === 'basic')
+    return { kind, subgraphs: 1, intermediateBytes: 0, intermediates: 'memory', batchSize: 1 };
+  const cost = sequentialCost(prepared);
+  return {
+    kind,
+    subgraphs: cost.subgraphs,
+    intermediateBytes: cost.intermediates,
+    intermediates: prepared.recipe.pipeline.intermediates,
+    batchSize: cost.batchSize,
+  };
 }
 
 /**
  * What running a prepared recipe would do and cost, on a machine of the given speed; does no work. Times are those of a
- * trial (`tryRun`) where there was one, else reckoned from how much modifiers say that they compute.
+ * trial (`tryRun`); without one, those of evaluation and export are reckoned from the speed, and the others not known.
  */
 export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried?: TriedRun): RecipePlan {
   const { model, modelName, modifiers, recipe } = prepared;

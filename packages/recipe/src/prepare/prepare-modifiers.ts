@@ -1,4 +1,4 @@
-import type { Model, Modifier, ModifierPlan, TampError } from '@tamp/core';
+import type { Model, Modifier, ModifierPlan, PlannedTarget, TampError } from '@tamp/core';
 import type { RecipeDocument } from '../document/recipe-document.js';
 import { modifierProblem, problemAt } from '../errors/locate-problem.js';
 import type { RecipeHost } from '../host.js';
@@ -66,19 +66,28 @@ export async function readyModifiers(
   return ready;
 }
 
-/** Lets every modifier choose and check its targets; adds what is wrong to `problems`. */
+/**
+ * Lets every modifier choose and check its targets, the last one first, so that each learns what those after it will
+ * do; adds what is wrong to `problems`.
+ */
 export function planModifiers(
   ready: readonly ReadyModifier[],
   model: Model,
   document: RecipeDocument,
   problems: TampError[],
 ): readonly PlannedModifier[] {
-  return ready.flatMap((modifier): PlannedModifier[] => {
+  const planned: PlannedModifier[] = [];
+  const found: TampError[] = [];
+  let later: readonly PlannedTarget[] = [];
+  for (const modifier of [...ready].reverse()) {
     try {
-      return [{ ...modifier, plan: modifier.modifier.plan(model) }];
+      const plan = modifier.modifier.plan(model, later);
+      planned.unshift({ ...modifier, plan });
+      later = [...plan.targets, ...later];
     } catch (error) {
-      problems.push(modifierProblem(error, document, ['modifiers', modifier.index], modifier.name));
-      return [];
+      found.unshift(modifierProblem(error, document, ['modifiers', modifier.index], modifier.name));
     }
-  });
+  }
+  problems.push(...found);
+  return planned;
 }

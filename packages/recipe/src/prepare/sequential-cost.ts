@@ -1,5 +1,7 @@
-import { elementCount, type GraphNode } from '@tamp/core';
+import { elementCount, type GraphNode, inputsOf, lintGraph } from '@tamp/core';
 import { chooseTargets, partitionGraph, type Subgraph } from '@tamp/sequential-pipeline';
+import { calibrationBatchSize } from '../data/calibration-batches.js';
+import { flowingBytes, valueBytes } from './flowing-bytes.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
 
 /** What a sequential calibration holds. */
@@ -11,6 +13,9 @@ export interface SequentialCost {
   readonly largestRewritten: number;
   /** Bytes of the values between two subgraphs at their most, over all calibration windows. */
   readonly intermediates: number;
+  /** Windows that go through a subgraph at a time, and most bytes of the values they have on their way. */
+  readonly batchSize: number;
+  readonly flowing: number;
 }
 
 const bytesPerNumber = 4;
@@ -20,9 +25,7 @@ function enteringBytes({ graph }: Subgraph, tokens: number): ReadonlyMap<string,
   const bytes = new Map<string, number>();
   for (const node of graph.nodes) {
     if (node.kind !== 'input') continue;
-    // Unknown sizes are the batch, which is one window, and the sequence.
-    const shape = node.type.shape.map((size, i) => size ?? (i === 0 ? 1 : tokens));
-    bytes.set(node.name, bytesPerNumber * elementCount(shape));
+    bytes.set(node.name, valueBytes(node.type, { windows: 1, tokens }));
   }
   return bytes;
 }
@@ -50,7 +53,14 @@ function isOneOf(node: GraphNode, parameters: ReadonlySet<string>): boolean {
 export function sequentialCost(prepared: PreparedRecipe): SequentialCost {
   const { recipe, model, calibration, modifiers } = prepared;
   if (calibration === undefined) {
-    return { subgraphs: 0, largestSubgraph: 0, largestRewritten: 0, intermediates: 0 };
+    return {
+      subgraphs: 0,
+      largestSubgraph: 0,
+      largestRewritten: 0,
+      intermediates: 0,
+      batchSize: 0,
+      flowing: 0,
+    };
   }
   const rewritten = new Set(modifiers.flatMap(({ plan }) => plan.targets.map(({ parameter }) => parameter)));
   const targets = chooseTargets(model.graph, recipe.pipeline);
@@ -61,19 +71,25 @@ export function sequentialCost(prepared: PreparedRecipe): SequentialCost {
   const peaks = entering.map((bytes, i) =>
     sum(new Map([...bytes, ...(entering[i + 1] ?? new Map<string, number>())]).values()),
   );
+  // Nothing flows further than the last layer that is observed: what follows it, such as the head, is neither read nor
+  // computed.
+  const reached = subgraphs.map(({ graph }, i) => {
+    if (i < subgraphs.length - 1) return graph.nodes;
+    const seen = new Set(graph.nodes.flatMap((node) => (isOneOf(node, rewritten) ? [node.name] : [])));
+    const last = graph.nodes.findLastIndex((node) => inputsOf(node).some((input) => seen.has(input)));
+    return graph.nodes.slice(0, last + 1);
+  });
+  const types = lintGraph(model.graph);
+  const batchSize = calibrationBatchSize(calibration, recipe.pipeline.batchSize);
+  const text = { windows: batchSize, tokens: calibration.length };
   return {
     subgraphs: subgraphs.length,
+    batchSize,
+    flowing: Math.max(...subgraphs.map((subgraph, i) => flowingBytes(subgraph, reached[i], types, text))),
     largestSubgraph: Math.max(...subgraphs.map(weightBytes)),
     largestRewritten: Math.max(
       0,
-      ...subgraphs.map((subgraph, i) => {
-        const last = subgraph.graph.nodes.findLastIndex((node) => isOneOf(node, rewritten));
-        if (last === -1) return 0;
-        // Nothing flows further than the last layer that is observed: what follows it, such as the head, is not read.
-        return i === subgraphs.length - 1
-          ? parameterBytes(subgraph.graph.nodes.slice(0, last + 1))
-          : weightBytes(subgraph);
-      }),
+      ...reached.map((nodes) => (nodes.some((node) => isOneOf(node, rewritten)) ? parameterBytes(nodes) : 0)),
     ),
     intermediates: calibration.count * Math.max(...peaks),
   };

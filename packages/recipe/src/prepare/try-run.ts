@@ -1,4 +1,5 @@
 import type { Model } from '@tamp/core';
+import { calibrationBatchSize } from '../data/calibration-batches.js';
 import { vocabularyOf } from '../data/language-model.js';
 import { calibrationSampleBatches } from '../data/sample-batches.js';
 import type { TextWindows } from '../data/text-windows.js';
@@ -47,7 +48,7 @@ function flowsOf(prepared: PreparedRecipe): {
       ? calibrationData === undefined
         ? undefined
         : { ...calibrationSampleBatches(calibrationData), tokens: 1 }
-      : text(calibration, 1);
+      : text(calibration, calibrationBatchSize(calibration, prepared.recipe.pipeline.batchSize));
   return {
     ...(observed === undefined ? {} : { calibration: observed }),
     ...(evaluation === undefined

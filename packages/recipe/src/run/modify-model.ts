@@ -8,7 +8,7 @@ import {
   runDataFree,
 } from '@tamp/core';
 import { runSequential, type SequentialProgress } from '@tamp/sequential-pipeline';
-import { calibrationBatches } from '../data/calibration-batches.js';
+import { calibrationBatches, calibrationBatchSize } from '../data/calibration-batches.js';
 import { sampleBatches } from '../data/sample-batches.js';
 import type { RecipeHost } from '../host.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
@@ -69,7 +69,7 @@ export async function modifyModel(
     return runDataFree(model, modifiers, { ...common, ...(checkpoint === undefined ? {} : { checkpoint }) });
   }
   const data = calibrationBatches(calibration);
-  const { kind, intermediates, ...blocks } = recipe.pipeline;
+  const { kind, intermediates, batchSize, ...blocks } = recipe.pipeline;
   if (kind === 'basic') {
     return runBasic(model, modifiers, data, {
       ...common,
@@ -81,6 +81,7 @@ export async function modifyModel(
     return await runSequential(model, modifiers, data, {
       ...common,
       ...blocks,
+      batchesTogether: calibrationBatchSize(calibration, batchSize),
       ...(storage === undefined ? {} : { storage }),
       ...(checkpoint === undefined ? {} : { checkpoint }),
       onProgress: (event) => tell(sequentialText(event)),

@@ -40,10 +40,11 @@ async function digestsOf(source: ByteSource): Promise<readonly string[]> {
 /**
  * A key that two runs share only if what modifiers do to the model is the same in both: modifiers and their options,
  * pipeline, calibration tokens, graph, configuration, other files, and every byte of the parameters. Where intermediate
- * values live changes nothing, and a limit of memory may choose otherwise the next time: it is left out.
+ * values live and how many windows go together changes nothing, and a limit of memory may choose otherwise the next
+ * time: they are left out.
  */
 export async function runKey({ recipe, model, calibration }: PreparedRecipe): Promise<string> {
-  const { intermediates, ...pipeline } = recipe.pipeline;
+  const { intermediates, batchSize, ...pipeline } = recipe.pipeline;
   const { architecture, config } = model;
   const parts: unknown[] = [recipe.modifiers, pipeline, architecture, config, graphToJson(model.graph)];
   if (calibration !== undefined) {

@@ -64,6 +64,11 @@ export interface PipelineSettings {
   /** Blocks that get no turn of their own, by the same patterns. */
   readonly ignore?: readonly string[];
   readonly targetsPerSubgraph: number;
+  /**
+   * Calibration windows that go through a block at a time; `sequential` only; changes speed and memory, not results.
+   * Default: about a thousand tokens.
+   */
+  readonly batchSize?: number;
   readonly propagateError: boolean;
   /** Where the values between two blocks live. */
   readonly intermediates: 'memory' | 'disk';
@@ -151,6 +156,13 @@ const pipeline = z
       .optional()
       .describe('Blocks that get no turn of their own, by the same patterns'),
     targetsPerSubgraph: z.int().min(1).default(1).describe('Blocks that take their turn together'),
+    batchSize: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Calibration windows that go through a block at a time, default about 1000 tokens; changes speed and memory, not results',
+      ),
     propagateError: z
       .boolean()
       .default(true)

@@ -7,6 +7,7 @@ import {
   TampError,
   type ValueType,
 } from '@tamp/core';
+import { checkCount } from '../check-count.js';
 import { assignPartitions } from './assign-partitions.js';
 import { lintSubgraphs } from './lint-subgraphs.js';
 import { crossingName, type Subgraph } from './subgraph.js';
@@ -16,14 +17,6 @@ import { targetBlocks } from './target-blocks.js';
 export interface PartitionOptions {
   /** Target blocks that share a subgraph. Default 1. */
   readonly targetsPerSubgraph?: number;
-}
-
-function checkPerSubgraph(count: number): void {
-  if (Number.isSafeInteger(count) && count >= 1) return;
-  throw new TampError(`${count} targets per subgraph are not possible`, {
-    code: 'usage',
-    remedy: 'Choose a whole number of at least 1.',
-  });
 }
 
 /** Partition of every node: parameters and inputs belong to their first user, outputs to what they return. */
@@ -113,7 +106,7 @@ export function partitionGraph(
   options: PartitionOptions = {},
 ): readonly Subgraph[] {
   const { targetsPerSubgraph = 1 } = options;
-  checkPerSubgraph(targetsPerSubgraph);
+  checkCount(targetsPerSubgraph, 'targets per subgraph');
   const types = lintGraph(graph);
   const assignment = assignPartitions(graph, targetBlocks(graph, targets), targetsPerSubgraph);
   const count = assignment.targets.length;

@@ -19,6 +19,7 @@ import {
 } from '@tamp/core';
 import { createIntermediateCache, type IntermediateCache } from '../cache/intermediate-cache.js';
 import { memoryStorage } from '../cache/memory-storage.js';
+import { checkCount } from '../check-count.js';
 import { partitionGraph } from '../partition/partition-graph.js';
 import type { Subgraph } from '../partition/subgraph.js';
 import { chooseTargets } from '../targets/choose-targets.js';
@@ -103,7 +104,8 @@ export async function runSequential(
   data: CalibrationBatches,
   options: SequentialOptions = {},
 ): Promise<PipelineResult> {
-  const { propagateError = true, onProgress } = options;
+  const { propagateError = true, batchesTogether = 1, onProgress } = options;
+  checkCount(batchesTogether, 'calibration batches together');
   const signal = options.signal ?? new AbortController().signal;
   const subgraphsOf = partitioner(chooseTargets(model.graph, options), options);
   const subgraphs = subgraphsOf(model.graph);
@@ -152,6 +154,7 @@ export async function runSequential(
     ): Promise<void> =>
       runSubgraph(editor.model, current(), cache, {
         batches: data.count,
+        together: batchesTogether,
         observations,
         keepOutputs,
         signal,

@@ -6,13 +6,16 @@ import {
   TampError,
   type ValueObserver,
 } from '@tamp/core';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { IntermediateCache } from '../cache/intermediate-cache.js';
 import { crossingName, type Subgraph } from '../partition/subgraph.js';
+import { canJoin, joinBatches, splitValue } from './joined-batches.js';
 
 /** One pass of all batches through a subgraph. */
 export interface SubgraphPass {
   readonly batches: CalibrationBatches['count'];
+  /** Batches that flow together, where that changes nothing: observers and the cache get each by itself. */
+  readonly together: number;
   readonly observations: readonly Observation[];
   /** Keep the values that later subgraphs need. */
   readonly keepOutputs: boolean;
@@ -48,6 +51,26 @@ async function checkFiniteOutput(value: tf.Tensor, name: string, batch: number):
   });
 }
 
+/** Several observers as one that gives them each batch of a joined value by itself, in order. */
+function observeEach(
+  observe: ReadonlyMap<string, ValueObserver>,
+  samples: readonly number[],
+): typeof observe {
+  return new Map(
+    [...observe].map(([node, one]): [string, ValueObserver] => [
+      node,
+      async (value, at) => {
+        const parts = splitValue(value, samples);
+        try {
+          for (const part of parts) await one(part, at);
+        } finally {
+          tf.dispose(parts);
+        }
+      },
+    ]),
+  );
+}
+
 /**
  * Runs every batch through a subgraph of `model`, from the cache and into it. The subgraph's parameters are read at
  * the start and freed at the end. Computes no further than observers and kept outputs need. Rejects with a `TampError`
@@ -61,27 +84,70 @@ export async function runSubgraph(
 ): Promise<void> {
   const observe = observersByNode(pass.observations);
   const kept = pass.keepOutputs ? subgraph.outputs : [];
+  const step = pass.together > 1 && canJoin(model, subgraph, pass.observations) ? pass.together : 1;
   const runner = createModelRunner({ ...model, graph: subgraph.graph });
+
+  const runOn = async (
+    inputs: Readonly<Record<string, tf.Tensor>>,
+    observers: typeof observe,
+    keep: (name: string, value: tf.Tensor) => Promise<void>,
+  ): Promise<void> => {
+    const outputs = await runner.run(inputs, {
+      observe: observers,
+      outputs: kept.map(crossingName),
+      signal: pass.signal,
+    });
+    try {
+      for (const name of kept) await keep(name, outputs[crossingName(name)]);
+    } finally {
+      tf.dispose(outputs);
+    }
+  };
+  const keepOne = async (name: string, value: tf.Tensor, batch: number): Promise<void> => {
+    await checkFiniteOutput(value, name, batch);
+    await cache.put(batch, name, value);
+  };
+
   try {
-    for (let batch = 0; batch < pass.batches; batch++) {
-      const inputs: Record<string, tf.Tensor> = {};
-      let outputs: Readonly<Record<string, tf.Tensor>> = {};
+    for (let first = 0; first < pass.batches; first += step) {
+      const batches: Record<string, tf.Tensor>[] = [];
       try {
-        for (const name of subgraph.inputs) inputs[name] = await cache.get(batch, name);
-        outputs = await runner.run(inputs, {
-          observe,
-          outputs: kept.map(crossingName),
-          signal: pass.signal,
-        });
-        for (const name of kept) {
-          const value = outputs[crossingName(name)];
-          await checkFiniteOutput(value, name, batch);
-          await cache.put(batch, name, value);
+        for (let batch = first; batch < Math.min(pass.batches, first + step); batch++) {
+          const inputs: Record<string, tf.Tensor> = {};
+          batches.push(inputs);
+          for (const name of subgraph.inputs) inputs[name] = await cache.get(batch, name);
+        }
+        const joined = batches.length > 1 ? joinBatches(batches) : undefined;
+        if (joined === undefined) {
+          for (const [i, inputs] of batches.entries()) {
+            await runOn(inputs, observe, (name, value) => keepOne(name, value, first + i));
+          }
+        } else {
+          const { inputs, samples } = joined;
+          // The batches' own tensors are in it.
+          tf.dispose(batches.splice(0));
+          batches.push({ ...inputs });
+          // Outputs that share their data go on sharing it.
+          const split: { readonly of: tf.Tensor; readonly parts: tf.Tensor[] }[] = [];
+          try {
+            await runOn(inputs, observeEach(observe, samples), async (name, value) => {
+              let known = split.find(
+                ({ of }) => of.dataId === value.dataId && of.shape.join() === value.shape.join(),
+              );
+              if (known === undefined) {
+                known = { of: value, parts: splitValue(value, samples) };
+                split.push(known);
+              }
+              for (const [i, part] of known.parts.entries()) await keepOne(name, part, first + i);
+            });
+          } finally {
+            tf.dispose(split.map(({ parts }) => parts));
+          }
         }
       } finally {
-        for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.dispose();
+        tf.dispose(batches);
       }
-      pass.onBatch(batch + 1);
+      pass.onBatch(Math.min(pass.batches, first + step));
     }
   } finally {
     runner.dispose();

@@ -31,6 +31,13 @@ export interface SequentialOptions extends PipelineOptions, TargetOptions {
    * earlier ones. With false they come from the weights as they were. Default true.
    */
   readonly propagateError?: boolean;
+  /**
+   * Calibration batches that flow through a subgraph as one, for fewer and larger operations at the cost of memory.
+   * Modifiers still observe each batch by itself, and where samples of a batch influence one another none are joined: the
+   * values are the same wherever the backend computes a sample's values without regard to how many there are, as tamp's
+   * do. Default 1.
+   */
+  readonly batchesTogether?: number;
   /** Values of inputs that a batch lacks, by name. They stay the caller's; the cache keeps each once for all batches. */
   readonly inputDefaults?: Readonly<Record<string, tf.Tensor>>;
   /** Where intermediate values live; the caller closes it. Default: memory. `diskStorage` is in this package's `./node`. */
