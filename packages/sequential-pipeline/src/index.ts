@@ -10,4 +10,5 @@ export { crossingName, type Subgraph } from './partition/subgraph.js';
 export { runSequential } from './pipeline/run-sequential.js';
 export type { SequentialOptions, SequentialProgress } from './pipeline/sequential-options.js';
 export { chooseTargets, type TargetOptions } from './targets/choose-targets.js';
+export { cutWarnings } from './targets/cut-warnings.js';
 export { repeatedBlocks } from './targets/repeated-blocks.js';

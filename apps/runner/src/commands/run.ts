@@ -78,6 +78,7 @@ export async function runCommand(
         signal,
         keepOnMissedGate: options.keep === true,
         resume: options.resume === true,
+        onWarning: (message) => terminal.say(terminal.wordColors.yellow(`warning: ${message}`)),
         onEvent(event) {
           if (event.kind === 'start') shown.start(event.stage);
           else if (event.kind === 'end') shown.end(event.stage);

@@ -87,5 +87,6 @@ export function planText(terminal: Terminal, plan: RecipePlan): string {
     ].join('\n'),
   );
   if (plan.phases.length > 0) parts.push(phasesText(terminal, plan.phases));
+  for (const warning of plan.warnings) parts.push(`${terminal.colors.yellow('warning:')} ${warning}`);
   return parts.join('\n\n');
 }

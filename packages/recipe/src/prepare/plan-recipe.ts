@@ -54,6 +54,8 @@ export interface RecipePlan {
   readonly memoryBytes: number;
   /** What each stage will take; empty unless the machine's speed is known. */
   readonly phases: readonly PhasePlan[];
+  /** What is surprising about the run, in sentences for people. */
+  readonly warnings: readonly string[];
 }
 
 /** Bytes that a model's parameters take, ties counted once. */
@@ -125,6 +127,10 @@ function outline(windows: TextWindows | undefined): TextOutline | null {
   return windows === undefined ? null : { windows: windows.count, sequenceLength: windows.length };
 }
 
+function calibratesByBlocks({ calibration, recipe }: PreparedRecipe): boolean {
+  return calibration !== undefined && recipe.pipeline.kind === 'sequential';
+}
+
 function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
   if (prepared.calibration === undefined) return null;
   const { kind } = prepared.recipe.pipeline;
@@ -164,5 +170,6 @@ export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried
     export: recipe.export,
     memoryBytes: memoryEstimate(prepared, after),
     phases: speed === undefined ? [] : planPhases(prepared, after, speed, tried),
+    warnings: calibratesByBlocks(prepared) ? sequentialCost(prepared).warnings : [],
   };
 }

@@ -1,5 +1,5 @@
 import { elementCount, type GraphNode, inputsOf, lintGraph } from '@tamp/core';
-import { chooseTargets, partitionGraph, type Subgraph } from '@tamp/sequential-pipeline';
+import { chooseTargets, cutWarnings, partitionGraph, type Subgraph } from '@tamp/sequential-pipeline';
 import { calibrationBatchSize } from '../data/calibration-batches.js';
 import { flowingBytes, valueBytes } from './flowing-bytes.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
@@ -7,6 +7,8 @@ import type { PreparedRecipe } from './prepare-recipe.js';
 /** What a sequential calibration holds. */
 export interface SequentialCost {
   readonly subgraphs: number;
+  /** What is surprising about them, for people. */
+  readonly warnings: readonly string[];
   /** Bytes of the weights of the largest subgraph as float32. */
   readonly largestSubgraph: number;
   /** The same among subgraphs in which a modifier works: what it holds for itself comes on top of these. */
@@ -55,6 +57,7 @@ export function sequentialCost(prepared: PreparedRecipe): SequentialCost {
   if (calibration === undefined) {
     return {
       subgraphs: 0,
+      warnings: [],
       largestSubgraph: 0,
       largestRewritten: 0,
       intermediates: 0,
@@ -84,6 +87,7 @@ export function sequentialCost(prepared: PreparedRecipe): SequentialCost {
   const text = { windows: batchSize, tokens: calibration.length };
   return {
     subgraphs: subgraphs.length,
+    warnings: cutWarnings(model.graph, targets, subgraphs, recipe.pipeline),
     batchSize,
     flowing: Math.max(...subgraphs.map((subgraph, i) => flowingBytes(subgraph, reached[i], types, text))),
     largestSubgraph: Math.max(...subgraphs.map(weightBytes)),

@@ -22,6 +22,8 @@ export interface ModifyOptions {
   readonly store?: ParameterStore;
   /** Takes parameters that are done; default `store`. */
   readonly finished?: ParameterSink;
+  /** Receives warnings; default: the console. */
+  readonly onWarning?: (message: string) => void;
   /** Layers done, of how many, and what is being worked on. */
   readonly progress: (done: number, total: number, detail?: string) => void;
 }
@@ -46,7 +48,7 @@ export async function modifyModel(
   prepared: PreparedRecipe,
   model: Model,
   host: RecipeHost,
-  { signal, progress, checkpoint, store, finished }: ModifyOptions,
+  { signal, progress, checkpoint, store, finished, onWarning }: ModifyOptions,
 ): Promise<PipelineResult> {
   const { calibration, calibrationData, recipe } = prepared;
   const modifiers = prepared.modifiers.filter(({ modifier }) => modifier.needs !== 'training');
@@ -84,6 +86,7 @@ export async function modifyModel(
       batchesTogether: calibrationBatchSize(calibration, batchSize),
       ...(storage === undefined ? {} : { storage }),
       ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(onWarning === undefined ? {} : { onWarning }),
       onProgress: (event) => tell(sequentialText(event)),
     });
   } finally {

@@ -15,6 +15,8 @@ import { type TrainedModel, trainModel } from './train-model.js';
 export interface RunOptions {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: RunEvent) => void;
+  /** Receives warnings, in sentences for people. Default: the console. */
+  readonly onWarning?: (message: string) => void;
   /** Write what is exported even when a gate is missed. Default false. */
   readonly keepOnMissedGate?: boolean;
   /**
@@ -126,6 +128,7 @@ export async function runRecipe(
       modifyModel(prepared, of, host, {
         ...signal,
         progress,
+        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
         ...(checkpoint === undefined ? {} : { checkpoint }),
         ...(store === undefined ? {} : { store }),
         ...(growing === undefined ? {} : { finished: growing }),

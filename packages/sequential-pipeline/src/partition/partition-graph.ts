@@ -19,6 +19,22 @@ export interface PartitionOptions {
   readonly targetsPerSubgraph?: number;
 }
 
+function checkTargets(graph: Graph, targets: readonly string[]): void {
+  for (const [i, target] of targets.entries()) {
+    const at = { layer: target };
+    if (!Object.hasOwn(graph.scopes, target)) {
+      throw new TampError('the graph has no module of this name to be a target', {
+        code: 'usage',
+        at,
+        remedy: 'Let chooseTargets find the names that patterns match.',
+      });
+    }
+    if (targets.indexOf(target) !== i) {
+      throw new TampError('the target is given twice', { code: 'usage', at, remedy: 'Name it once.' });
+    }
+  }
+}
+
 /** Partition of every node: parameters and inputs belong to their first user, outputs to what they return. */
 function partitionsOfNodes(
   graph: Graph,
@@ -98,7 +114,8 @@ function subgraphNodes(
 /**
  * Cuts a graph into subgraphs that run one after the other: executing them in order computes exactly what executing
  * the graph does. Each target block lies whole in one subgraph; see `assignPartitions` for where the rest goes.
- * `targets` are scope paths. Throws a `TampError` (`usage`) when two targets need each other.
+ * `targets` are scope paths of the graph; those without operators get no subgraph. Throws a `TampError` (`usage`) when
+ * one is no scope of the graph or given twice, and when two need each other.
  */
 export function partitionGraph(
   graph: Graph,
@@ -107,6 +124,7 @@ export function partitionGraph(
 ): readonly Subgraph[] {
   const { targetsPerSubgraph = 1 } = options;
   checkCount(targetsPerSubgraph, 'targets per subgraph');
+  checkTargets(graph, targets);
   const types = lintGraph(graph);
   const assignment = assignPartitions(graph, targetBlocks(graph, targets), targetsPerSubgraph);
   const count = assignment.targets.length;

@@ -23,6 +23,8 @@ import { checkCount } from '../check-count.js';
 import { partitionGraph } from '../partition/partition-graph.js';
 import type { Subgraph } from '../partition/subgraph.js';
 import { chooseTargets } from '../targets/choose-targets.js';
+import { cutWarnings } from '../targets/cut-warnings.js';
+import { backendWarning } from './backend-warning.js';
 import { type BatchShapes, checkBatch } from './check-batch.js';
 import { checkProgress } from './check-progress.js';
 import { restoreValues } from './restore-values.js';
@@ -107,9 +109,16 @@ export async function runSequential(
   const { propagateError = true, batchesTogether = 1, onProgress } = options;
   checkCount(batchesTogether, 'calibration batches together');
   const signal = options.signal ?? new AbortController().signal;
-  const subgraphsOf = partitioner(chooseTargets(model.graph, options), options);
+  const targets = chooseTargets(model.graph, options);
+  const subgraphsOf = partitioner(targets, options);
   const subgraphs = subgraphsOf(model.graph);
   const calibrates = modifiers.some(({ modifier }) => modifier.needs === 'calibration');
+  const { onWarning = (message: string) => console.warn(message) } = options;
+  if (calibrates) {
+    for (const warning of [...cutWarnings(model.graph, targets, subgraphs, options), ...backendWarning()]) {
+      onWarning(warning);
+    }
+  }
   const resumable = calibrates && modifiers.every(({ modifier }) => modifier.finish === undefined);
   const checkpoint = resumable ? options.checkpoint : undefined;
   const saved = await checkpoint?.load();

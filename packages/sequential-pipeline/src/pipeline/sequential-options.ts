@@ -49,4 +49,6 @@ export interface SequentialOptions extends PipelineOptions, TargetOptions {
    */
   readonly checkpoint?: CheckpointStore;
   readonly onProgress?: (progress: SequentialProgress) => void;
+  /** Receives what is surprising about the blocks (`cutWarnings`) or slow about the backend. Default: the console. */
+  readonly onWarning?: (message: string) => void;
 }

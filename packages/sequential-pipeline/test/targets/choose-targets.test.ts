@@ -27,6 +27,13 @@ test('ignored blocks get no subgraph of their own', () => {
   expect(partitionGraph(graph, targets)).toHaveLength(targets.length + 1);
 });
 
+test('only modules of the graph can be cut out, each once', () => {
+  expect(() => partitionGraph(graph, ['block.0', 'block.99'])).toThrow(
+    'block.99: the graph has no module of this name to be a target',
+  );
+  expect(() => partitionGraph(graph, ['block.0', 'block.0'])).toThrow('the target is given twice');
+});
+
 test.each([0, 1.5, Number.NaN])('%d targets per subgraph: refused', (targetsPerSubgraph) => {
   expect(() => partitionGraph(graph, ['block.0'], { targetsPerSubgraph })).toThrow(
     'targets per subgraph are not possible',
