@@ -33,6 +33,10 @@ const recipes = {
   'that calibrates': `model: ${JSON.stringify(fixturePath('tiny-llama'))}
 data: { calibration: { text: ${JSON.stringify(fixturePath('tiny-llama', 'calibration.txt'))}, samples: 4, sequenceLength: 64 } }
 modifiers:
+  # Has a last word after all parts, for which it must know what was done before a kill.
+  - use: "@tamp/equalization"
+    ignore: [lm_head]
+    smooth: 0.5
   - use: "@tamp/gptq"
     ignore: [lm_head]
     weights: { bits: 4, groupSize: 64 }

@@ -24,7 +24,15 @@ export { type UrlSourceOptions, urlSource } from './bytes/url-source.js';
 // Graphs and operators
 export type { Checkpoint, CheckpointStore, SavedValue } from './checkpoint/checkpoint.js';
 export { type FinishedParameters, finishedParameters } from './checkpoint/finished-parameters.js';
-export { changesOf, chooseAgain, finishAgain, modelOf } from './checkpoint/resume-run.js';
+export {
+  canResume,
+  changesOf,
+  chooseAgain,
+  finishAgain,
+  modelOf,
+  restoreStates,
+  statesOf,
+} from './checkpoint/resume-run.js';
 export {
   type ErrorLocation,
   isTampError,

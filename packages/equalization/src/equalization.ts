@@ -152,6 +152,8 @@ export interface Equalization {
 export function createEqualization(settings: EqualizationSettings, observers: ObserversOf): Equalization {
   const statistics = new Map<string, GroupStatistics>();
   const done: EqualizedGroup[] = [];
+  /** Names of the values whose groups are done, in an earlier process too. */
+  const doneValues = new Set<string>();
   let found: FoundGroups | undefined;
   let quantizationOf = assumedQuantization(settings.quantization, []);
 
@@ -298,6 +300,7 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       ...(alpha === undefined ? {} : { alpha }),
     };
     done.push(entry);
+    doneValues.add(group.value);
     await reportGroup({
       original,
       editor,
@@ -386,11 +389,16 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
       async finish(editor) {
         const { groups, left }: FoundGroups = found ?? { groups: [], left: [] };
         const apart = groups
-          .filter(({ value }) => !done.some((entry) => entry.value === value))
+          .filter(({ value }) => !doneValues.has(value))
           .flatMap(({ readers }) =>
             readers.map(({ layer, weight }) => ({ layer, weight, reason: inOtherBlock })),
           );
         for (const entry of [...left, ...apart]) reportLeft(editor, entry);
+      },
+      saveState: () => [...doneValues],
+      restoreState(state) {
+        for (const value of Array.isArray(state) ? state : [])
+          if (typeof value === 'string') doneValues.add(value);
       },
     },
   };

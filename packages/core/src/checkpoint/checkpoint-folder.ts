@@ -8,7 +8,7 @@ import { makeFolder } from '../bytes/file-folder.js';
 import { fileSink } from '../bytes/file-sink.js';
 import { type FileSource, fileSource } from '../bytes/file-source.js';
 import { TampError } from '../errors/tamp-error.js';
-import type { ValueDtype } from '../graph/graph.js';
+import type { AttributeValue, ValueDtype } from '../graph/graph.js';
 import { graphFromJson, graphToJson } from '../graph/json.js';
 import type { LayerReport } from '../model/model-editor.js';
 import type { Parameter } from '../parameters/parameter.js';
@@ -16,7 +16,7 @@ import type { Checkpoint, CheckpointStore, SavedValue } from './checkpoint.js';
 import { openParameter, type StoredParameter, storeParameter } from './stored-parameter.js';
 import type { StoredRange } from './stored-range.js';
 
-const version = 2;
+const version = 3;
 const stateFile = 'state.json';
 
 interface StoredFile {
@@ -39,6 +39,7 @@ interface StoredState {
     readonly dtype: ValueDtype;
   })[];
   readonly layers: readonly LayerReport[];
+  readonly states: readonly AttributeValue[];
   readonly files: Readonly<Record<string, StoredFile>>;
 }
 
@@ -141,6 +142,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
           removed: state.removed,
           values: state.values.map(({ range, ...value }) => ({ ...value, read: () => readAll(open(range)) })),
           layers: state.layers,
+          states: state.states,
         };
       } catch (cause) {
         await close();
@@ -182,6 +184,7 @@ export function checkpointFolder(folder: string): CheckpointStore {
         removed: checkpoint.removed,
         values: savedValues,
         layers: checkpoint.layers,
+        states: checkpoint.states,
         files: next,
       };
       const body = JSON.stringify(state);

@@ -1,4 +1,4 @@
-import type { Graph, ValueDtype } from '../graph/graph.js';
+import type { AttributeValue, Graph, ValueDtype } from '../graph/graph.js';
 import type { LayerReport } from '../model/model-editor.js';
 import type { Parameter } from '../parameters/parameter.js';
 
@@ -25,6 +25,8 @@ export interface Checkpoint {
   readonly removed: readonly string[];
   readonly values: readonly SavedValue[];
   readonly layers: readonly LayerReport[];
+  /** What each modifier gave as its state, in their order; null where it has none. */
+  readonly states: readonly AttributeValue[];
 }
 
 /** Keeps the last {@link Checkpoint} of one run, so that a later process can go on from it. */

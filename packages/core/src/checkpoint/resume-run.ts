@@ -20,6 +20,29 @@ export async function chooseAgain(model: Model, modifiers: readonly NamedModifie
   }
 }
 
+/** Whether a run of these modifiers can go on between two regions: none has a last word that needs to know all of them. */
+export function canResume(modifiers: readonly NamedModifier[]): boolean {
+  return modifiers.every(
+    ({ modifier }) => modifier.finish === undefined || modifier.restoreState !== undefined,
+  );
+}
+
+/** What modifiers need to know of the regions so far. */
+export function statesOf(modifiers: readonly NamedModifier[]): Checkpoint['states'] {
+  return modifiers.map(({ modifier }) => modifier.saveState?.() ?? null);
+}
+
+/** Gives modifiers the states of a checkpoint. */
+export async function restoreStates(
+  modifiers: readonly NamedModifier[],
+  { states }: Checkpoint,
+): Promise<void> {
+  for (const [i, { name, modifier }] of modifiers.entries()) {
+    const state = states[i] ?? null;
+    if (state !== null) await callHook(name, () => modifier.restoreState?.(state));
+  }
+}
+
 /** The model as a checkpoint holds it, given the one the run started from. */
 export function modelOf(model: Model, { graph, parameters, removed }: Checkpoint): Model {
   const now = new Map(model.parameters);

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
 import type { ValueObserver } from '../execution/model-runner.js';
+import type { AttributeValue } from '../graph/graph.js';
 import type { Model } from '../model/model.js';
 import type { ModelEditor } from '../model/model-editor.js';
 import type { AffineScheme } from '../schemes/scheme.js';
@@ -91,7 +92,8 @@ export interface TrainingHooks {
  * rewritten model. `finish` comes once, after all regions.
  *
  * A run that goes on after a crash first calls `observe` and `rewrite` for a region without nodes, with the model as it
- * was at the start: a modifier that chooses its layers at the first call then chooses the same ones.
+ * was at the start: a modifier that chooses its layers at the first call then chooses the same ones. Then
+ * `restoreState` gets what `saveState` gave after the last region that was finished.
  */
 export interface Modifier {
   readonly needs: ModifierNeeds;
@@ -107,6 +109,12 @@ export interface Modifier {
   rewrite?(region: Region, editor: ModelEditor): Promise<void>;
   /** The last word, when every region is done. */
   finish?(editor: ModelEditor): Promise<void>;
+  /**
+   * What later hooks need to know of the regions so far, as plain data that survives JSON; asked after each region. A
+   * run with a modifier that has `finish` and not these two starts over after a crash.
+   */
+  saveState?(): AttributeValue;
+  restoreState?(state: AttributeValue): void;
   /**
    * For training pipelines: called once before the first step, with a variable for each parameter. After the last step
    * the trained values are in the editor's model when `rewrite` and `finish` come.

@@ -70,7 +70,13 @@ export async function driveWholeModel(
   const saveIfDue = async (next: number): Promise<void> => {
     const began = performance.now();
     if (checkpoint === undefined || began - savedAt < pause) return;
-    await checkpoint.save({ next, ...changesOf(model, editor.model, finished), values: [], layers });
+    await checkpoint.save({
+      next,
+      ...changesOf(model, editor.model, finished),
+      values: [],
+      layers,
+      states: [],
+    });
     savedAt = performance.now();
     pause = Math.max(leastPause, pauseShare * (savedAt - began));
   };

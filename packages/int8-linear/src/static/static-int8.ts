@@ -15,9 +15,11 @@ import {
   nodesByName,
   type Observation,
   type Observer,
+  type ObserverState,
   type OperatorNode,
   type Parameter,
   readParameter,
+  restoreObserver,
   storedBytes,
   TampError,
   usersByName,
@@ -194,6 +196,11 @@ export function createStaticInt8(name: string, settings: StaticSettings): Modifi
         if (region.nodes.has(value) && observer !== undefined) watch(value, observer);
       }
       return observations;
+    },
+    saveState: () => JSON.stringify([...observers]),
+    restoreState(state) {
+      const entries: readonly (readonly [string, ObserverState])[] = JSON.parse(String(state));
+      for (const [value, observer] of entries) observers.set(value, restoreObserver(observer));
     },
     async finish(editor) {
       const before = editor.model;

@@ -1,4 +1,10 @@
-import type { CheckpointStore, Model, ParameterStore, PipelineResult } from '@tamp/core';
+import {
+  type CheckpointStore,
+  canResume,
+  type Model,
+  type ParameterStore,
+  type PipelineResult,
+} from '@tamp/core';
 import { measurePerplexity } from '../evaluation/perplexity.js';
 import type { GrowingExport, RecipeHost, StagedExport } from '../host.js';
 import { largeModelBytes } from '../prepare/plan-phases.js';
@@ -27,23 +33,52 @@ export interface RunOptions {
   readonly resume?: boolean;
 }
 
-/** Where a run is kept, for those that can be taken up again. */
+/** Why a run cannot be taken up again, if so. */
+function alwaysFromStart({
+  calibration,
+  calibrationData,
+  trainingData,
+  recipe,
+  modifiers,
+}: PreparedRecipe): string | undefined {
+  if (trainingData !== undefined) {
+    return 'what modifiers do depends on the training before them, which has a checkpoint of its own';
+  }
+  const calibratesWhole =
+    calibration === undefined ? calibrationData !== undefined : recipe.pipeline.kind === 'basic';
+  if (calibratesWhole) return 'the data flows through the whole model before anything is finished';
+  const last = modifiers.find((modifier) => !canResume([modifier]));
+  if (calibration === undefined || last === undefined) return undefined;
+  return `${last.name} finishes after all parts, and does not save what it has seen of them`;
+}
+
+/** Where a run is kept, for those that can be taken up again; says when one that should be starts over. */
 async function openCheckpoint(
   prepared: PreparedRecipe,
   host: RecipeHost,
-  resume: boolean,
+  { resume = false, onWarning = (message) => console.warn(message) }: RunOptions,
 ): Promise<CheckpointStore | undefined> {
-  // Nothing is finished before the data has flowed through the whole model.
-  const calibratesWhole =
-    prepared.calibration === undefined
-      ? prepared.calibrationData !== undefined
-      : prepared.recipe.pipeline.kind === 'basic';
-  if (calibratesWhole) return undefined;
-  // What modifiers do then depends on the training before them, which has a checkpoint of its own.
-  if (prepared.trainingData !== undefined) return undefined;
+  const reason = alwaysFromStart(prepared);
+  const startsOver = (why: string): void => {
+    if (resume) onWarning(`The run starts from the beginning: ${why}.`);
+  };
+  if (reason !== undefined) {
+    startsOver(reason);
+    return undefined;
+  }
   const checkpoint = host.openCheckpoint?.(await runKey(prepared));
   if (!resume) await checkpoint?.clear();
-  return checkpoint;
+  if (checkpoint === undefined) return undefined;
+  return {
+    ...checkpoint,
+    async load() {
+      const saved = await checkpoint.load();
+      if (saved === undefined) {
+        startsOver('nothing was kept of an earlier one with the same modifiers, model and data');
+      }
+      return saved;
+    },
+  };
 }
 
 function missedQuality(gates: Gates, before: Quality | null, after: Quality | null): readonly MissedGate[] {
@@ -79,7 +114,7 @@ export async function runRecipe(
   host: RecipeHost,
   options: RunOptions = {},
 ): Promise<RunOutcome> {
-  const { onEvent, keepOnMissedGate = false, resume = false } = options;
+  const { onEvent, keepOnMissedGate = false } = options;
   const { recipe, model, modelName, evaluation, validationData, trainingData } = prepared;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const started = performance.now();
@@ -136,7 +171,7 @@ export async function runRecipe(
     );
   };
 
-  const checkpoint = await openCheckpoint(prepared, host, resume);
+  const checkpoint = await openCheckpoint(prepared, host, options);
   let store: ParameterStore | undefined;
   let growing: GrowingExport | undefined;
   try {

@@ -1,6 +1,7 @@
 import {
   type CalibrationBatches,
   callHook,
+  canResume,
   changesOf,
   chooseAgain,
   createModelEditor,
@@ -15,6 +16,8 @@ import {
   type Observation,
   type PipelineResult,
   type Region,
+  restoreStates,
+  statesOf,
   TampError,
 } from '@tamp/core';
 import { createIntermediateCache, type IntermediateCache } from '../cache/intermediate-cache.js';
@@ -119,12 +122,12 @@ export async function runSequential(
       onWarning(warning);
     }
   }
-  const resumable = calibrates && modifiers.every(({ modifier }) => modifier.finish === undefined);
-  const checkpoint = resumable ? options.checkpoint : undefined;
+  const checkpoint = calibrates && canResume(modifiers) ? options.checkpoint : undefined;
   const saved = await checkpoint?.load();
   if (saved !== undefined) {
     checkProgress(saved, subgraphs.length);
     await chooseAgain(model, modifiers);
+    await restoreStates(modifiers, saved);
   }
   const layers: LayerReport[] = [...(saved?.layers ?? [])];
   for (const entry of layers) options.onLayer?.(entry);
@@ -212,6 +215,7 @@ export async function runSequential(
         ...changesOf(model, editor.model, sink),
         values: cache.entries(),
         layers,
+        states: statesOf(modifiers),
       });
     }
     for (const { name, modifier } of modifiers) {

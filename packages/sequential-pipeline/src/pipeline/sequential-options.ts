@@ -45,7 +45,7 @@ export interface SequentialOptions extends PipelineOptions, TargetOptions {
   /**
    * Saves where the run stands after each subgraph, and goes on from what is saved there: the caller clears it to start
    * anew, and after the run. It must belong to the same model, modifiers, options and data. Not used when a modifier
-   * has a `finish` hook, whose state it cannot know. `checkpointFolder` is in `@tamp/core/node`.
+   * has a `finish` hook and does not save its state. `checkpointFolder` is in `@tamp/core/node`.
    */
   readonly checkpoint?: CheckpointStore;
   readonly onProgress?: (progress: SequentialProgress) => void;

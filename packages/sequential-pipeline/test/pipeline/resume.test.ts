@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   type AffineScheme,
   affineStorage,
+  denseStorage,
   type Model,
   type Modifier,
   type NamedModifier,
@@ -205,11 +206,61 @@ test('a damaged checkpoint is refused, whichever byte is wrong', async () => {
   }
 });
 
-test('a modifier whose last word comes after all parts is not resumed from the middle', async () => {
-  const path = join(folder, 'finish');
-  const store = checkpointFolder(path);
-  const [first, second] = modifiers();
-  const withFinish = { ...second, modifier: { ...second.modifier, finish: async () => {} } };
-  await runSequential(blockModel().model, [first, withFinish], batches(2), { checkpoint: store });
-  expect(await readdir(folder)).toEqual([]);
+/** Adds up what it sees, and makes the sum the value of a parameter when all is done. */
+function adding(keepsState: boolean): NamedModifier {
+  let sum = 0;
+  const observe = async (value: tf.Tensor): Promise<void> => {
+    for (const number of await value.data()) sum += number;
+  };
+  const modifier: Modifier = {
+    needs: 'calibration',
+    plan: () => ({ targets: [] }),
+    observe: ({ nodes }) =>
+      [...nodes].filter((node) => node.endsWith('relu')).map((node) => ({ node, observe })),
+    async finish(editor) {
+      const head = editor.model.parameters.get('head.weight');
+      if (head === undefined) throw new Error('no head');
+      editor.setParameter({ ...head, storage: denseStorage(new Float32Array(36).fill(sum)) });
+    },
+  };
+  const states: Pick<Modifier, 'saveState' | 'restoreState'> = {
+    saveState: () => sum,
+    restoreState(state) {
+      sum = Number(state);
+    },
+  };
+  return { name: 'adding', modifier: keepsState ? { ...modifier, ...states } : modifier };
+}
+
+describe('a modifier whose last word comes after all parts', () => {
+  const runWith = async (named: NamedModifier, options: SequentialOptions): Promise<string> =>
+    bytesOfModel((await runSequential(blockModel(5).model, [named], batches(3), options)).model);
+
+  test('goes on with the state that it saved, wherever it was stopped', async () => {
+    const undisturbed = await runWith(adding(true), {});
+    for (const at of [2, 9, 14, 21, 30]) {
+      const path = join(folder, `state-${at}`);
+      const controller = new AbortController();
+      let told = 0;
+      const store = checkpointFolder(path);
+      const stopped = runWith(adding(true), {
+        checkpoint: store,
+        signal: controller.signal,
+        onProgress: () => {
+          if (++told === at) controller.abort();
+        },
+      });
+      await expect(stopped).rejects.toThrow();
+      await store.close();
+      const again = checkpointFolder(path);
+      expect(await runWith(adding(true), { checkpoint: again })).toBe(undisturbed);
+      await again.clear();
+    }
+  });
+
+  test('starts over when it saves none', async () => {
+    const store = checkpointFolder(join(folder, 'finish'));
+    await runWith(adding(false), { checkpoint: store });
+    expect(await readdir(folder)).toEqual([]);
+  });
 });
