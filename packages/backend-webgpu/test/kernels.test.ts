@@ -35,7 +35,7 @@ describe.skipIf('missing' in webgpu)(
       registerWebGpuKernels({ integerDot: 'unpacked' });
       try {
         const integers = quantizedChecks.filter(({ name }) => name.includes('int8'));
-        expect(integers).toHaveLength(2);
+        expect(integers).toHaveLength(3);
         for (const check of integers) await check.run('webgpu');
       } finally {
         registerWebGpuKernels();

@@ -5,6 +5,7 @@ import {
   matchOperators,
   type WeightTarget,
 } from '@tamp/core';
+import { refuseInt8 } from './refuse-int8.js';
 import type { Int8LinearSettings } from './settings.js';
 
 /** A weight to quantize and every matched layer that uses it. */
@@ -14,10 +15,11 @@ export interface ChosenLayer extends WeightTarget {
 }
 
 /**
- * The layers that the settings choose. Throws a `TampError` (`usage`) when a target matches nothing or a weight is
- * quantized already.
+ * The layers that the settings choose. Throws a `TampError` (`usage`) when a target matches nothing, or nothing that is
+ * float still.
  */
 export function chooseLayers(model: Model, settings: Int8LinearSettings): readonly ChosenLayer[] {
+  refuseInt8(model.graph, settings.targets, ['linear']);
   const matched = matchOperators(model.graph, settings, ({ operator }) => operator === 'linear');
   return chooseWeightTargets(model, settings).map((target) => {
     checkDenseWeight(target);

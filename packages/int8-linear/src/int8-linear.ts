@@ -1,6 +1,7 @@
 import {
   disposeOperand,
   type Int8Activation,
+  int8Activation,
   int8Linear,
   packDense,
   packWeights,
@@ -9,7 +10,7 @@ import {
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Int8LinearDescription } from './describe.js';
-import { type Int8Weight, quantizeInt8Weight } from './int8-weight.js';
+import { checkInt8Weight, type Int8Weight, quantizeInt8Weight } from './int8-weight.js';
 import type { Int8WeightGranularity } from './settings.js';
 
 /** What {@link createInt8Linear} makes a layer from. */
@@ -38,8 +39,17 @@ export interface Int8Linear {
 }
 
 async function weightOf({ weight, granularity }: Int8LinearSource): Promise<Int8Weight> {
-  if (!(weight instanceof tf.Tensor)) return weight;
+  if (!(weight instanceof tf.Tensor)) {
+    checkInt8Weight(weight);
+    return weight;
+  }
   const [rows, columns] = weight.shape;
+  if (weight.dtype !== 'float32' || weight.rank !== 2 || weight.size === 0) {
+    throw new TampError(`the weight is ${weight.dtype} [${weight.shape.join(', ')}], not a float32 matrix`, {
+      code: 'usage',
+      remedy: 'Give a tensor of shape [outFeatures, inFeatures].',
+    });
+  }
   const values = Float32Array.from(await weight.data());
   return quantizeInt8Weight(values, rows, columns, granularity === undefined ? {} : { granularity });
 }
@@ -84,10 +94,14 @@ function checkInput(x: tf.Tensor, columns: number): void {
 
 /**
  * An int8 linear layer from a matrix, for those who have no model. Neither tensor is disposed of; both may be
- * afterwards. Rejects with a `TampError`: `data` for NaN and infinities, `usage` for a bias of another length.
+ * afterwards. Rejects with a `TampError`: `data` for NaN and infinities in the weight, `usage` for a weight that is no
+ * float32 matrix or, saved, not whole, and for a bias of another length, `format` for an activation that is not possible.
  */
 export async function createInt8Linear(source: Int8LinearSource): Promise<Int8Linear> {
-  const { activation = { kind: 'tensor', reduceRange: false } } = source;
+  const activation = int8Activation(
+    { ...(source.activation ?? { kind: 'tensor', reduceRange: false }) },
+    'createInt8Linear',
+  );
   checkBias(source.bias, source.weight instanceof tf.Tensor ? source.weight.shape[0] : source.weight.rows);
   const weight = await weightOf(source);
   const { rows, columns, scales, zeroPoints } = weight;

@@ -2,10 +2,12 @@ import {
   type AffineScheme,
   checkFinite,
   chooseAffineParams,
+  type ErrorLocation,
   levelRange,
   type QuantizedWeight,
   quantizeAffine,
   quantizeWeight,
+  TampError,
 } from '@tamp/core';
 import type { ActivationSettings, Int8WeightGranularity } from './settings.js';
 
@@ -49,7 +51,8 @@ const range = levelRange(8);
 /**
  * Quantizes a weight [rows, columns] (row-major, output channels first) to int8. `channel`: symmetric, scale
  * max|w| / 127.5 of the row, at least 2^-23. `tensor`: one range, affine, scale (max − min) / 255, as
- * `fbgemm_linear_quantize_weight` chooses it. Throws a `TampError` (`data`) for NaN and infinities.
+ * `fbgemm_linear_quantize_weight` chooses it. Throws a `TampError`: `data` for NaN and infinities, `usage` for another
+ * number of elements than rows × columns, for none at all, and for options that do not exist.
  */
 export function quantizeInt8Weight(
   weight: Float32Array,
@@ -58,13 +61,31 @@ export function quantizeInt8Weight(
   options: QuantizeInt8WeightOptions = {},
 ): Int8Weight {
   const { granularity = 'channel', rule = 'fbgemm', layer } = options;
-  const scheme = int8Scheme(granularity);
   const at = layer === undefined ? {} : { layer };
+  checkChoice('granularity', granularity, ['channel', 'tensor'], at);
+  checkChoice('rule', rule, ['fbgemm', 'compressed-tensors'], at);
+  if (!(rows > 0 && columns > 0 && weight.length === rows * columns)) {
+    throw new TampError(`the weight has ${weight.length} elements, not ${rows} × ${columns}`, {
+      code: 'usage',
+      at,
+      remedy: 'Give at least one row (output feature) and one column (input feature).',
+    });
+  }
+  const scheme = int8Scheme(granularity);
   if (rule === 'compressed-tensors') {
     return { ...quantizeWeight(weight, rows, columns, scheme, at), rows, columns, scheme };
   }
   checkFinite(weight, { columns, ...at });
   return { ...quantizeByFbgemm(weight, granularity === 'channel' ? rows : 1, scheme), rows, columns, scheme };
+}
+
+function checkChoice(option: string, value: string, choices: readonly string[], at: ErrorLocation): void {
+  if (choices.includes(value)) return;
+  throw new TampError(`there is no ${option} ${value}`, {
+    code: 'usage',
+    at,
+    remedy: `Choose ${choices.join(' or ')}.`,
+  });
 }
 
 function quantizeByFbgemm(
@@ -95,6 +116,29 @@ function quantizeByFbgemm(
     quantizeAffine(values, params, range, levels.subarray(i * length, (i + 1) * length));
   }
   return symmetric ? { levels, scales } : { levels, scales, zeroPoints };
+}
+
+/** Throws a `TampError` (`usage`) unless a weight, as it may have been read from a file, is whole. */
+export function checkInt8Weight({ rows, columns, scheme, levels, scales, zeroPoints }: Int8Weight): void {
+  const fail = (problem: string): never => {
+    throw new TampError(`the int8 weight ${problem}`, {
+      code: 'usage',
+      remedy: 'Give what quantizeInt8Weight() returned.',
+    });
+  };
+  const kind = scheme?.granularity?.kind;
+  if (scheme?.bits !== 8 || (kind !== 'channel' && kind !== 'tensor')) {
+    fail('has no scheme of 8 bits, per channel or per tensor');
+  }
+  if (!(rows > 0 && columns > 0) || levels?.length !== rows * columns) {
+    fail(`has ${levels?.length} levels, not ${rows} × ${columns}`);
+  }
+  const count = kind === 'tensor' ? 1 : rows;
+  if (scales?.length !== count) fail(`has ${scales?.length} scales, not ${count}`);
+  if (scheme.symmetric) {
+    if (zeroPoints !== undefined) fail('is symmetric and has zero points');
+  } else if (zeroPoints?.length !== count)
+    fail(`has ${zeroPoints?.length ?? 'no'} zero points, not ${count}`);
 }
 
 /**

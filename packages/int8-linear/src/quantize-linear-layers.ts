@@ -1,4 +1,4 @@
-import type { Model, PipelineResult } from '@tamp/core';
+import { type Model, type PipelineResult, TampError } from '@tamp/core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import {
   type LayersRunOptions,
@@ -13,6 +13,14 @@ type LayersCall = [model: LayersModel, options?: Int8LinearOptions, run?: Layers
 
 function isGraphCall(call: GraphCall | LayersCall): call is GraphCall {
   return 'graph' in call[0];
+}
+
+function checkModel(model: unknown): void {
+  if (typeof model === 'object' && model !== null && ('graph' in model || 'layers' in model)) return;
+  throw new TampError('the first argument is no model', {
+    code: 'usage',
+    remedy: 'Give a graph model of @tamp/core or @tamp/models, or a tf.layers model.',
+  });
 }
 
 /**
@@ -37,6 +45,7 @@ export async function quantizeLinearLayers(
 export async function quantizeLinearLayers(
   ...call: GraphCall | LayersCall
 ): Promise<PipelineResult | QuantizedLayersModel> {
+  checkModel(call[0]);
   if (isGraphCall(call)) {
     const [model, options = {}, run = {}] = call;
     return quantizeGraphModel(model, options, run);

@@ -57,11 +57,77 @@ overBackends('a single int8 layer', () => {
     tf.dispose([weight, narrow, integers, bias]);
   });
 
+  test('vectors, batches of any rank and empty ones are rows', async () => {
+    const weight = matrix(5, 16);
+    for (const activation of [{ kind: 'token' }, { kind: 'tensor', reduceRange: false }] as const) {
+      const layer = await createInt8Linear({ weight, activation });
+      for (const leading of [[], [1], [3, 2], [2, 1, 2, 2], [0], [2, 0]]) {
+        const rows = leading.reduce((product, size) => product * size, 1);
+        const values = new Random(4).fillNormal(new Float32Array(rows * 16));
+        const x = tf.tensor(values, [...leading, 16]);
+        const flat = tf.tensor2d(values, [rows, 16]);
+        const y = layer.apply(x);
+        expect(y.shape).toEqual([...leading, 5]);
+        expect(await valuesOf(y)).toEqual(await valuesOf(layer.apply(flat)));
+        tf.dispose([x, flat]);
+      }
+      layer.dispose();
+    }
+    weight.dispose();
+  });
+
   test('a weight that is not finite is refused', async () => {
     const weight = tf.tensor2d([1, 2, Number.NaN, 4], [2, 2]);
     await expect(createInt8Linear({ weight })).rejects.toThrow('the value at row 1, column 0 is NaN');
     weight.dispose();
   });
+
+  test('what is no matrix, no whole saved weight, no activation is refused', async () => {
+    const weights = [tf.zeros([3]), tf.zeros([3, 2, 1]), tf.zeros([3, 2], 'int32')];
+    for (const weight of weights) {
+      await expect(createInt8Linear({ weight: weight as tf.Tensor2D })).rejects.toThrow(
+        /the weight is (float32|int32) \[3.*\], not a float32 matrix/,
+      );
+    }
+    tf.dispose(weights);
+    const saved = quantizeInt8Weight(new Float32Array(6).fill(1), 2, 3, { granularity: 'tensor' });
+    const scheme = { ...saved.scheme, bits: 4 };
+    for (const [broken, message] of [
+      [{ levels: saved.levels.subarray(1) }, 'has 5 levels, not 2 × 3'],
+      [{ scales: new Float32Array(2) }, 'has 2 scales, not 1'],
+      [{ zeroPoints: undefined }, 'has no zero points, not 1'],
+      [{ scheme }, 'has no scheme of 8 bits'],
+    ] as const) {
+      await expect(createInt8Linear({ weight: { ...saved, ...broken } as typeof saved })).rejects.toThrow(
+        `the int8 weight ${message}`,
+      );
+    }
+    for (const [activation, message] of [
+      [{ scale: 0, zeroPoint: 0 }, 'needs a positive scale'],
+      // Its float32 is subnormal and has no finite reciprocal.
+      [{ scale: 1e-39, zeroPoint: 0 }, 'needs a positive scale'],
+      [{ scale: 0.1, zeroPoint: 256 }, 'needs a zero point from 0 to 255'],
+      [{ scale: 0.1, zeroPoint: 128, reduceRange: true }, 'needs a zero point from 0 to 127'],
+    ] as const) {
+      await expect(
+        createInt8Linear({
+          weight: saved,
+          activation: { kind: 'static', reduceRange: false, ...activation },
+        }),
+      ).rejects.toThrow(message);
+    }
+  });
+});
+
+test('a weight of another size, an empty one and options that do not exist are refused', () => {
+  const weight = new Float32Array(6);
+  for (const rule of ['fbgemm', 'compressed-tensors'] as const) {
+    expect(() => quantizeInt8Weight(weight, 2, 2, { rule })).toThrow('has 6 elements, not 2 × 2');
+    expect(() => quantizeInt8Weight(new Float32Array(0), 0, 2, { rule })).toThrow('not 0 × 2');
+  }
+  expect(() => quantizeInt8Weight(weight, 2, 3, { rule: 'other' as 'fbgemm' })).toThrow('no rule other');
+  const granularity = 'group' as 'channel';
+  expect(() => quantizeInt8Weight(weight, 2, 3, { granularity })).toThrow('no granularity group');
 });
 
 describe('between backends', () => {

@@ -349,6 +349,27 @@ describe('what a tf.layers model is refused for', () => {
     free(model);
   });
 
+  test('being int8 already; what is float still can be made int8', async () => {
+    await tf.setBackend('cpu');
+    const model = nested();
+    const { model: part } = await quantizeLinearLayers(model, { ignore: ['shared'] });
+    for (const target of ['tail', 'block.inside']) {
+      await expect(quantizeLinearLayers(part, { targets: [target] })).rejects.toThrow(
+        `the target ${target} matches only layers that are int8 already. Start from the float model.`,
+      );
+    }
+    const x = [normal([3, 24]), normal([3, 24], 3)];
+    const { model: whole } = await quantizeLinearLayers(model);
+    const { model: rest, layers } = await quantizeLinearLayers(part);
+    expect(layers.map(({ layer }) => layer)).toEqual(['shared']);
+    expect(await predict(rest, x)).toEqual(await predict(whole, x));
+    await expect(quantizeLinearLayers(rest)).rejects.toThrow(
+      'shared: the target linear matches only layers that are int8 already',
+    );
+    for (const each of [model, part, whole, rest]) free(each);
+    tf.dispose(x);
+  });
+
   test('weights and calibration values that are not finite, naming the layer', async () => {
     await tf.setBackend('cpu');
     const before = tf.memory().numTensors;

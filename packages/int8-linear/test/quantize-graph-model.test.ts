@@ -15,6 +15,7 @@ import int8Linear, {
   describeLinearLayers,
   type Int8LinearOptions,
   quantizeLinearLayers,
+  quantizeStatically,
 } from '../src/index.js';
 import { overBackends } from './backends.js';
 import { branches, normalBatches } from './graph-models.js';
@@ -179,6 +180,42 @@ describe('what it refuses', () => {
     await expect(quantizeLinearLayers(model)).rejects.toThrow(
       'head: its weight left.weight is quantized already (W8 channel sym). Start from the float model,',
     );
+  });
+
+  test('layers that are int8 already, by any target', async () => {
+    const { model } = await quantizeLinearLayers(branches());
+    for (const target of ['linear', 'left', '*', 're:left']) {
+      await expect(quantizeLinearLayers(model, { targets: [target] })).rejects.toThrow(
+        `left: the target ${target} matches only layers that are int8 already. Start from the float model.`,
+      );
+    }
+    const { model: levels } = await quantizeStatically(
+      branches(),
+      { ignore: ['head'] },
+      { calibration: normalBatches(1) },
+    );
+    await expect(
+      quantizeStatically(levels, { targets: ['right'] }, { calibration: normalBatches(1) }),
+    ).rejects.toThrow('right: the target right matches only layers that are int8 already');
+    // What is float still can be made int8.
+    const { layers } = await quantizeLinearLayers(levels);
+    expect(layers.map(({ layer }) => layer)).toEqual(['head']);
+  });
+
+  test('what is no model', async () => {
+    for (const thing of [undefined, null, {}, 'model']) {
+      await expect(quantizeLinearLayers(thing as unknown as Model)).rejects.toThrow(
+        'the first argument is no model',
+      );
+    }
+  });
+
+  test('a run on values that are not finite, naming the layer', async () => {
+    await tf.setBackend('cpu');
+    const { model } = await quantizeLinearLayers(branches(), { activation: { kind: 'tensor' } });
+    const x = tf.fill([2, 24], Number.NaN);
+    await expect(outputOf(model, x)).rejects.toThrow('left: the range [NaN, NaN] is not a finite range');
+    x.dispose();
   });
 
   test('calibration values that are not finite, naming the layer', async () => {

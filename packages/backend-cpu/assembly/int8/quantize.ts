@@ -43,7 +43,8 @@ export class QuantizeRows {
 // @ts-ignore: decorator
 @inline
 function levelsOf(v: v128, reciprocal: v128, far: v128, offset: v128, low: v128, high: v128): v128 {
-  const scaled = f32x4.pmax(f32x4.neg(far), f32x4.pmin(far, f32x4.mul(v, reciprocal))),
+  // NaN becomes the smallest level: pmax and pmin take their first operand where one is NaN.
+  const scaled = f32x4.pmin(far, f32x4.pmax(f32x4.neg(far), f32x4.mul(v, reciprocal))),
     level = i32x4.add(f32x4.add(scaled, f32x4.splat(MAGIC)), offset);
   return i32x4.min_s(i32x4.max_s(level, low), high);
 }
@@ -60,7 +61,7 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
   for (let row = begin; row < end; row++) {
     const x = q.x + ((<usize>row * <usize>q.k) << 2);
     const zero = q.zero,
-      scale = q.perRow ? max(largestMagnitude(x, q.k) / 127.5, SMALLEST_SCALE) : q.scale;
+      scale = q.perRow ? symmetricScale(largestMagnitude(x, q.k)) : q.scale;
     const reciprocal = f32x4.splat(<f32>1 / scale),
       offset = i32x4.splat(zero - reinterpret<i32>(MAGIC)),
       tile = row / q.tileRows,
@@ -119,6 +120,11 @@ function put(out: usize, level: v128, wide: bool, split: bool): void {
   else v128.store32_lane(out, i8x16.narrow_i16x8_u(halves, halves), 0);
 }
 
+/** The scale of a symmetric row; NaN, as its results then are, when the row is not finite. */
+function symmetricScale(largest: f32): f32 {
+  return max(largest / 127.5, SMALLEST_SCALE) + (largest - largest);
+}
+
 /** max|x|; NaN when one is NaN. */
 function largestMagnitude(x: usize, k: i32): f32 {
   let p = f32x4.splat(0),
@@ -146,11 +152,11 @@ const RANGE_BLOCK: i32 = 16384;
 export class RangeOfBlocks {
   x: usize;
   length: i32;
-  /** Smallest and largest value per unit, 0 included. */
+  /** Smallest and largest value per unit, 0 included; both NaN when a value is. */
   ranges: usize;
 }
 
-/** Smallest and largest value of blocks of 16384 elements; NaN is passed over. Units: blocks. */
+/** Smallest and largest value of blocks of 16384 elements. Units: blocks. */
 export function rangeOfBlocks(args: usize, begin: i32, end: i32, _scratch: usize): void {
   const r = changetype<RangeOfBlocks>(args);
   for (let unit = begin; unit < end; unit++) {
@@ -161,10 +167,13 @@ export function rangeOfBlocks(args: usize, begin: i32, end: i32, _scratch: usize
     let low = f32x4.splat(0),
       low2 = low,
       high = low,
-      high2 = low;
+      high2 = low,
+      numbers = i32x4.splat(-1);
     for (; x < vectors; x += 32) {
       const a = v128.load(x),
         b = v128.load(x, 16);
+      // Minima and maxima pass over NaN.
+      numbers = v128.and(numbers, v128.and(f32x4.eq(a, a), f32x4.eq(b, b)));
       low = f32x4.pmin(low, a);
       low2 = f32x4.pmin(low2, b);
       high = f32x4.pmax(high, a);
@@ -180,10 +189,11 @@ export function rangeOfBlocks(args: usize, begin: i32, end: i32, _scratch: usize
         max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)),
         max(f32x4.extract_lane(high, 2), f32x4.extract_lane(high, 3)),
       );
+    if (!i32x4.all_true(numbers)) least = most = f32.NaN;
     for (; x < last; x += 4) {
       const v = load<f32>(x);
-      if (v < least) least = v;
-      if (v > most) most = v;
+      if (v < least || isNaN(v)) least = v;
+      if (v > most || isNaN(v)) most = v;
     }
     const out = r.ranges + (<usize>unit << 3);
     store<f32>(out, least);

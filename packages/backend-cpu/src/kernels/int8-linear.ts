@@ -153,7 +153,7 @@ export function int8Product(backend: TampCpuBackend, temporaries: Temporaries, p
   );
 }
 
-/** Smallest and largest element, 0 included. */
+/** Smallest and largest element, 0 included; NaN when an element is. */
 function rangeOf(
   backend: TampCpuBackend,
   temporaries: Temporaries,
@@ -168,6 +168,7 @@ function rangeOf(
   let low = 0;
   let high = 0;
   for (const value of values) {
+    if (Number.isNaN(value)) return [value, value];
     if (value < low) low = value;
     if (value > high) high = value;
   }

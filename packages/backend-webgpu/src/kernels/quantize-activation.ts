@@ -90,7 +90,8 @@ function parameterCode(kind: ActivationQuantization['kind']): string {
   }
   above[localIndex] = bits;
   reduce_above();
-  let scale = max(divideExactly(bitcast<f32>(above[0]), 127.5), ${2 ** -23}f);
+  var scale = max(divideExactly(bitcast<f32>(above[0]), 127.5), ${2 ** -23}f);
+  if (above[0] >= infinityBits) { scale = notANumber(above[0]); }
   let reciprocal = divideExactly(1.0, scale);
   let zeroPoint = 0;`;
     case 'tensor':
@@ -106,7 +107,8 @@ function parameterCode(kind: ActivationQuantization['kind']): string {
   reduce_above();
   reduce_below();
   let chosen = chooseParameters(bitcast<f32>(below[0]), bitcast<f32>(above[0]), u32(uniforms.largestLevel));
-  let scale = chosen.scale;
+  var scale = chosen.scale;
+  if (max(above[0], below[0]) >= infinityBits) { scale = notANumber(above[0]); }
   let reciprocal = divideExactly(1.0, scale);
   let zeroPoint = chosen.zeroPoint - 128;`;
     case 'static':
@@ -163,6 +165,9 @@ export function quantizePass(
 ${workgroupNumber}
 ${exactDivision}
 ${kind === 'tensor' ? fbgemmParameters : ''}
+const infinityBits = 0x7f800000u;
+// Of bits that the compiler does not know: WGSL has no constant for it.
+fn notANumber(bits : u32) -> f32 { return bitcast<f32>(bits | 0x7fc00000u); }
 var<workgroup> above : array<u32, ${threads}>;
 var<workgroup> below : array<u32, ${threads}>;
 var<workgroup> sums : array<i32, ${threads}>;
@@ -181,7 +186,9 @@ fn main(index : i32) {
       let k = 4 * word + i;
       if (k < uniforms.columns) {
         // Far above any level and far below overflow.
-        let rounded = i32(clamp(round(x[base + k] * reciprocal), -65536.0, 65536.0));
+        var rounded = i32(clamp(round(x[base + k] * reciprocal), -65536.0, 65536.0));
+        // NaN has the smallest level; a clamp may give it either end.
+        if ((bitcast<u32>(x[base + k]) & 0x7fffffffu) > infinityBits) { rounded = -65536; }
         let level = clamp(rounded + zeroPoint, -128, uniforms.upperEnd);
         sum += level;
         packed |= (u32(level) & 255u) << (8u * u32(i));

@@ -99,6 +99,59 @@ const zeroInput: Check = {
   },
 };
 
+const notFinite: Check = {
+  name: 'int8 layers of inputs that are not finite: NaN where there is no scale, the same levels elsewhere',
+  async run(backend) {
+    const [rows, columns, m] = [5, 21, 3];
+    const weight = randomWeight(randomSource(24), {
+      bits: 8,
+      rows,
+      columns,
+      granularity: { kind: 'channel' },
+      symmetric: true,
+    });
+    const finite = uniformValues(randomSource(25), m * columns);
+    const on = (name: string, x: Float32Array, activation: Int8Activation): Promise<Float32Array> =>
+      withWeight(name, weight, 'int8', (operand) =>
+        int8Linear(tf.tensor2d(x, [m, columns]), operand, undefined, activation),
+      );
+    for (const activation of activations) {
+      const whole = await on(referenceBackend, finite, activation);
+      for (const value of [Number.NaN, Infinity, -Infinity]) {
+        // In a vector of the middle row, and in its tail.
+        for (const column of [2, columns - 1]) {
+          const x = finite.slice();
+          x[columns + column] = value;
+          const label = (): string => JSON.stringify({ activation, value: String(value), column });
+          if (activation.kind === 'static') {
+            const expected = await on(referenceBackend, x, activation);
+            // NaN has the smallest level, infinities saturate.
+            const clamped = x.slice();
+            clamped[columns + column] = value > 0 ? 1e6 : -1e6;
+            expectSame(expected, await on(referenceBackend, clamped, activation), label);
+            // As in the other checks of static scales: a product in float32.
+            const values = await on(backend, x, activation);
+            expectWithin(values, expected, (i) => 1e-6 * Math.abs(expected[i]), label);
+          } else if (activation.kind === 'token') {
+            const values = await on(backend, x, activation);
+            const row = values.subarray(rows, 2 * rows);
+            if (!row.every(Number.isNaN)) throw new Error(`${label()}: ${row.join(' ')}`);
+            const others = (all: Float32Array): number[] => [...all.slice(0, rows), ...all.slice(2 * rows)];
+            const [seen, expected] = [others(values), others(whole)];
+            expectWithin(seen, expected, (i) => 1e-6 * Math.abs(expected[i]), label);
+          } else {
+            // A GPU cannot tell before the call returns.
+            const outcome = await on(backend, x, activation).catch((error: unknown) => error);
+            const refused = isTampError(outcome) && outcome.code === 'data';
+            const allNaN = outcome instanceof Float32Array && outcome.every(Number.isNaN);
+            if (!(backend === 'webgpu' ? allNaN : refused)) throw new Error(`${label()}: ${String(outcome)}`);
+          }
+        }
+      }
+    }
+  },
+};
+
 function groupwiseCases(random: () => number, count: number): WeightCase[] {
   return Array.from({ length: count }, (_, i): WeightCase => {
     const groupSize = [32, 64, 128, 256, 16, 20, 7, 8][i % 8];
@@ -225,6 +278,7 @@ const everyScheme: Check = {
 export const quantizedChecks: readonly Check[] = [
   int8Layers,
   zeroInput,
+  notFinite,
   groupwiseLayers('float'),
   groupwiseLayers('int8-block'),
   rowsAndWholes,

@@ -159,19 +159,24 @@ export function createModelRunner(model: Model): ModelRunner {
     const compute = async (node: OperatorNode): Promise<tf.Tensor> => {
       const operator = operators.get(node.operator);
       const operands = await operandsOf(node);
-      return tf.tidy(() => {
-        const result = operator.run(
-          operands.map((operand, index) => {
-            const source = byName.get(node.inputs[index]);
-            const keepsPacked = operator.quantizedInputs?.[index] !== undefined;
-            if (keepsPacked || source?.kind !== 'parameter') return operand;
-            return densify(operand, model.parameters.get(source.parameter)?.shape ?? []);
-          }),
-          node.attributes,
-        );
-        // An operator may return an input as it is; the run frees the two separately.
-        return operands.includes(result) ? result.clone() : result;
-      });
+      try {
+        return tf.tidy(() => {
+          const result = operator.run(
+            operands.map((operand, index) => {
+              const source = byName.get(node.inputs[index]);
+              const keepsPacked = operator.quantizedInputs?.[index] !== undefined;
+              if (keepsPacked || source?.kind !== 'parameter') return operand;
+              return densify(operand, model.parameters.get(source.parameter)?.shape ?? []);
+            }),
+            node.attributes,
+          );
+          // An operator may return an input as it is; the run frees the two separately.
+          return operands.includes(result) ? result.clone() : result;
+        });
+      } catch (error) {
+        // An operator knows what is wrong, but not where in the model.
+        throw error instanceof TampError ? error.located({ layer: node.scope || node.name }) : error;
+      }
     };
 
     const outputValue = async (name: string): Promise<tf.Tensor> => {

@@ -53,7 +53,10 @@ function unmatched(pattern: string, names: readonly string[]): TampError {
   const some = names.slice(0, 6).join(', ');
   return new TampError(`the target ${pattern} matches nothing`, {
     code: 'usage',
-    remedy: `This model has for example: ${some}${names.length > 6 ? ', …' : ''}.`,
+    remedy:
+      names.length === 0
+        ? 'This model has no such layers at all.'
+        : `This model has for example: ${some}${names.length > 6 ? ', …' : ''}.`,
   });
 }
 

@@ -35,7 +35,8 @@ export function int8Linear(
       columns,
       activation: activation.kind,
       reduceRange: activation.kind !== 'token' && activation.reduceRange,
-      scale: activation.kind === 'static' ? activation.scale : 1,
+      // A kernel may compute with the number as it is or with its float32: they must be the same.
+      scale: activation.kind === 'static' ? Math.fround(activation.scale) : 1,
       zeroPoint: activation.kind === 'static' ? activation.zeroPoint : 0,
     },
   );

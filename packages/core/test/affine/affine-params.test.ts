@@ -61,7 +61,22 @@ test('an empty range and a tiny one keep usable scales', () => {
   expect(chooseAffineParams(-1e-6, 3e-6, { rule: 'fbgemm', ...byte }).scale).toBe(Math.fround(6.1e-5));
   // Widening keeps the proportions: zero stays a quarter of the way up.
   expect(chooseAffineParams(-1e-6, 3e-6, { rule: 'fbgemm', ...byte }).zeroPoint).toBe(64);
+  // One that begins or ends at zero keeps it at that end of the levels, whatever the signs of these.
+  const signedByte = { qmin: -128, qmax: 127 };
+  expect(chooseAffineParams(0, 1e-6, { rule: 'fbgemm', ...signedByte }).zeroPoint).toBe(-128);
+  expect(chooseAffineParams(-1e-6, 0, { rule: 'fbgemm', ...byte }).zeroPoint).toBe(255);
+  // A scale of 1e-39 has no finite reciprocal in float32.
+  expect(chooseAffineParams(0, 255e-39, { rule: 'fbgemm', ...byte }).scale).toBe(Math.fround(0.1));
   expect(chooseAffineParams(0, 0, { rule: 'observer', ...byte })).toEqual({ scale: 2 ** -23, zeroPoint: 0 });
+});
+
+test('a zero point halfway between two levels goes to the even one', () => {
+  const byte = { qmin: 0, qmax: 255 };
+  for (const rule of ['fbgemm', 'observer'] as const) {
+    // The scale is 1.
+    expect(chooseAffineParams(-2.5, 252.5, { rule, ...byte })).toEqual({ scale: 1, zeroPoint: 2 });
+    expect(chooseAffineParams(-1.5, 253.5, { rule, ...byte })).toEqual({ scale: 1, zeroPoint: 2 });
+  }
 });
 
 test('symmetric ranges put zero in the middle of the levels', () => {

@@ -6,6 +6,7 @@ import {
   TampError,
   usersByName,
 } from '@tamp/core';
+import { refuseInt8 } from '../refuse-int8.js';
 import { isLayer, type StaticSettings } from './static-options.js';
 
 /** What becomes of one operator when a graph is made int8. */
@@ -35,11 +36,9 @@ const passing: readonly string[] = ['relu', 'max_pool2d', 'flatten'];
 
 function chooseTargets(graph: Graph, { targets, ignore }: StaticSettings): ReadonlySet<OperatorNode> {
   const layers = graph.nodes.filter((node) => node.kind === 'operator').filter(isLayer);
-  const found = matchOperators(
-    graph,
-    { targets: targets ?? [...new Set(layers.map(({ operator }) => operator))], ignore },
-    isLayer,
-  );
+  const kinds = [...new Set(layers.map(({ operator }) => operator))];
+  refuseInt8(graph, targets ?? kinds, ['linear', 'conv2d']);
+  const found = matchOperators(graph, { targets: targets ?? kinds, ignore }, isLayer);
   if (found.length === 0) {
     throw new TampError('there is no linear or conv2d layer to make int8', {
       code: 'usage',

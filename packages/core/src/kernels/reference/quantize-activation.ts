@@ -20,7 +20,8 @@ export function quantizePerToken(x: Float32Array, m: number, columns: number): Q
   for (let row = 0; row < m; row++) {
     let largest = 0;
     for (let k = row * columns; k < (row + 1) * columns; k++) largest = Math.max(largest, Math.abs(x[k]));
-    const scale = Math.max(Math.fround(largest / 127.5), smallestScale);
+    // largest − largest is 0, or NaN when the row is not finite: its results then are NaN too.
+    const scale = Math.max(Math.fround(largest / 127.5), smallestScale) + (largest - largest);
     const reciprocal = Math.fround(1 / scale);
     scales[row] = scale;
     for (let k = row * columns; k < (row + 1) * columns; k++) {
@@ -42,7 +43,8 @@ export function quantizePerTensor(
   const levels = new Int32Array(x.length);
   for (let i = 0; i < x.length; i++) {
     const level = roundHalfEven(Math.fround(x[i] * reciprocal)) + zeroPoint;
-    levels[i] = Math.max(0, Math.min(largestLevel, level));
+    // NaN has the smallest level.
+    levels[i] = level > 0 ? Math.min(largestLevel, level) : 0;
   }
   return {
     levels,

@@ -35,7 +35,8 @@ function kernelCall(parameters: Parameters<tf.KernelFunc>[0]): KernelCall {
   const attributes = attrs ?? {};
   const input = (name: string): tf.TensorInfo => {
     const info = inputs[name];
-    if (info === undefined) throw new TampError(`a kernel was called without `, { code: 'internal' });
+    if (info === undefined)
+      throw new TampError(`a kernel was called without its input ${name}`, { code: 'internal' });
     return info;
   };
   const read = (name: string): ArrayLike<number> =>
@@ -76,6 +77,7 @@ function quantizeInput(call: KernelCall, x: Float32Array, m: number): QuantizedA
   let low = 0;
   let high = 0;
   for (const value of x) {
+    if (Number.isNaN(value)) low = high = value;
     if (value < low) low = value;
     if (value > high) high = value;
   }
