@@ -99,9 +99,10 @@ export interface RecipeHost {
   openScratch?(): Promise<ValueStorage>;
   /**
    * A place that keeps where a run stands, for runs that calibrate part by part; absent where nothing can be kept.
-   * `key` tells runs apart: it is the same for a recipe, model and data that are the same.
+   * `key` tells runs apart: it is the same for a recipe, model and data that are the same. Rejects with a `TampError`
+   * (`io`) where nothing can be kept this time: the run then goes without, and says so.
    */
-  openCheckpoint?(key: string): CheckpointStore;
+  openCheckpoint?(key: string): Promise<CheckpointStore>;
   /** Opens a place on disk for rewritten parameters of a large model; absent where there is no disk. */
   openParameterStore?(): Promise<ParameterStore>;
   /** Most memory this process held so far, in bytes; `null` where it cannot be known. */

@@ -28,7 +28,7 @@ async function warnings(
   const host = {
     ...memoryHost(),
     resolveModifier: async () => definition,
-    openCheckpoint: () => ({
+    openCheckpoint: async () => ({
       load: async () => undefined,
       save: async () => undefined,
       clear: async () => undefined,

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { TampError } from '@tamp/core';
 
 /** How every JSON report begins. */
@@ -16,10 +17,30 @@ function statOf(path: string, shown: string): Stats | undefined {
   }
 }
 
-/** Throws a `TampError` (`usage`) when no file can have this absolute path. `shown` is the path as it was given. */
+/** Throws a `TampError` (`usage`) when the folder that a file goes into, or is to be made in, may not be written to. */
+function checkFolder(path: string, shown: string): void {
+  let folder = dirname(path);
+  while (statOf(folder, shown) === undefined && dirname(folder) !== folder) folder = dirname(folder);
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    throw new TampError(`${shown} cannot be written: the folder ${folder} may not be written to`, {
+      code: 'usage',
+      remedy: 'Write somewhere else, or change the permissions of the folder.',
+      cause,
+    });
+  }
+}
+
+/**
+ * Throws a `TampError` (`usage`) when no file can have this absolute path, or none can be written there. `shown` is the
+ * path as it was given.
+ */
 export function checkDestination(path: string, shown: string): void {
-  if (statOf(path, shown)?.isDirectory() !== true) return;
-  throw new TampError(`${shown} is a folder`, { code: 'usage', remedy: 'Give the file another name.' });
+  if (statOf(path, shown)?.isDirectory() === true) {
+    throw new TampError(`${shown} is a folder`, { code: 'usage', remedy: 'Give the file another name.' });
+  }
+  checkFolder(path, shown);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { TampError } from '@tamp/core';
-import { checkpointFolder, parameterFile } from '@tamp/core/node';
+import { parameterFile } from '@tamp/core/node';
 import { closestWord, type RecipeHost } from '@tamp/recipe';
 import { diskStorage } from '@tamp/sequential-pipeline/node';
 import { checkDestination, checkReplaced } from './check-destination.js';
@@ -10,6 +10,7 @@ import { openModelAt } from './open-model.js';
 import { openTokenizerAt, tokenizerOf } from './open-tokenizer.js';
 import { readTextAt } from './read-text.js';
 import { loadModifier, modifierUrl } from './resolve-modifier.js';
+import { openRunCheckpoint } from './run-checkpoint.js';
 import { beginArchive, stageArchive } from './stage-archive.js';
 import { readCheckpointAt, readTensorsAt, writeCheckpointAt } from './tensor-files.js';
 
@@ -71,7 +72,7 @@ export function createNodeHost(options: NodeHostOptions): RecipeHost {
       stageArchive(model, absolute(target.to), target, exportOptions),
     beginExport: (target, expectedBytes) => beginArchive(absolute(target.to), target, expectedBytes),
     openScratch: () => diskStorage(tmpdir()),
-    openCheckpoint: (key) => checkpointFolder(resolve(folder, `.tamp-resume-${key.slice(0, 16)}`)),
+    openCheckpoint: (key) => openRunCheckpoint(folder, key),
     openParameterStore: () => parameterFile(folder),
     // maxRSS counts kilobytes on every system Node runs on.
     peakMemoryBytes: () => process.resourceUsage().maxRSS * 1024,

@@ -1,19 +1,10 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isAlive } from './process-alive.js';
 
 /** Names of this machine's staging folders; the process's number follows. */
 const prefix = `.tamp-${hostname().replace(/[^\w]/g, '_')}-`;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It is there, but somebody else's.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
 
 /**
  * Makes a hidden folder in `folder` for files that are not complete yet, and removes those that killed processes of

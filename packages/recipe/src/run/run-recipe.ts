@@ -1,6 +1,7 @@
 import {
   type CheckpointStore,
   canResume,
+  isTampError,
   type Model,
   type ParameterStore,
   type PipelineResult,
@@ -66,13 +67,45 @@ async function openCheckpoint(
     startsOver(reason);
     return undefined;
   }
-  const checkpoint = host.openCheckpoint?.(await runKey(prepared));
-  if (!resume) await checkpoint?.clear();
-  if (checkpoint === undefined) return undefined;
+  if (host.openCheckpoint === undefined) return undefined;
+  const key = await runKey(prepared);
+  let checkpoint: CheckpointStore;
+  try {
+    checkpoint = await host.openCheckpoint(key);
+  } catch (error) {
+    if (!isTampError(error) || error.code !== 'io') throw error;
+    if (resume) startsOver(error.problem);
+    else onWarning(`The run cannot be resumed when it is stopped: ${error.problem}.`);
+    return undefined;
+  }
+  let isKept = false;
+  if (!resume) {
+    try {
+      await checkpoint.clear();
+    } catch (error) {
+      await checkpoint.close();
+      throw error;
+    }
+  }
   return {
     ...checkpoint,
+    async save(state) {
+      await checkpoint.save(state);
+      isKept = true;
+    },
+    async clear() {
+      await checkpoint.clear();
+      isKept = false;
+    },
+    async close() {
+      await checkpoint.close();
+      // A run that comes to its end clears what it has kept.
+      if (isKept)
+        onWarning('The parts that were finished are kept: run again with --resume to go on from there.');
+    },
     async load() {
       const saved = await checkpoint.load();
+      isKept = saved !== undefined;
       if (saved === undefined) {
         startsOver('nothing was kept of an earlier one with the same modifiers, model and data');
       }
