@@ -255,6 +255,63 @@ describe('roundColumns', () => {
       }
     },
   );
+
+  it('chooses the scales of a group when its turn comes, from the weights that errors so far ask for', async () => {
+    const [rows, columns, groupSize] = [37, 72, 8];
+    const weight = uniformValues(random, rows * columns);
+    const moments = Float32Array.from(exactGram(correlated(400, columns), 400, columns), (v) => v / 400);
+    // Whole groups one after the other, in any order, and so inside each.
+    const order = Int32Array.from(
+      [...randomOrder(columns / groupSize)].flatMap((group) =>
+        [...randomOrder(groupSize)].map((column) => group * groupSize + column),
+      ),
+    );
+    const added = 0.01;
+    const damping = new Float32Array(columns).fill(added);
+    for (const symmetric of [true, false]) {
+      const scheme: AffineScheme = { bits: 4, symmetric, granularity: { kind: 'group', groupSize } };
+      const { levels: _, ...ranges } = quantizeWeight(weight, rows, columns, scheme);
+      const groups = columns / groupSize;
+      const rowsOf = <T extends Float32Array | Int8Array>(values: T, group: number): T =>
+        values.filter((_value, i) => i % groups === group) as T;
+      let expected: readonly Float32Array[] | undefined;
+      await onEveryBackend(
+        async () => {
+          const asked: Float32Array[] = [];
+          const choose = async (group: Float32Array, size: number, index: number): Promise<WeightRanges> => {
+            expect([group.length, size]).toEqual([rows * groupSize, groupSize]);
+            asked.push(group.slice());
+            // Scales of the original weight, so that the rounding can be followed.
+            const { scales, zeroPoints } = ranges;
+            return {
+              scales: rowsOf(scales, index),
+              ...(zeroPoints === undefined ? {} : { zeroPoints: rowsOf(zeroPoints, index) }),
+            };
+          };
+          const factor = (await upperFactor(moments, order, added)) ?? tf.scalar(0);
+          const r = Float32Array.from(await factor.data<'float32'>());
+          try {
+            const given = { weight, rows, scheme, order, factor, damping, ranges: choose };
+            return { result: await roundColumns(given), r, asked };
+          } finally {
+            factor.dispose();
+          }
+        },
+        ({ result, r, asked }) => {
+          checkRounding(result, { weight, rows, columns, scheme, order, damping, ranges, r });
+          expected ??= asked;
+          for (const [turn, group] of asked.entries()) {
+            const farthest = group.reduce(
+              (most, v, i) => Math.max(most, Math.abs(v - (expected?.[turn][i] ?? 0))),
+              0,
+            );
+            // Sums of up to 72 float32 products of numbers below 1; a weight halfway that went the other way would show.
+            expect(farthest).toBeLessThan(1e-4);
+          }
+        },
+      );
+    }
+  });
 });
 
 interface Rounding {

@@ -1,7 +1,8 @@
-import { groupsPerRow } from '../schemes/scheme.js';
-import { hasCalibrationKernel, readResults, runCalibrationKernel } from './calibration-kernel.js';
+import { hasCalibrationKernel } from './calibration-kernel.js';
 import type { ColumnRounding, RoundedColumns } from './column-rounding.js';
 import { roundColumnsReference } from './reference/round-columns.js';
+import { roundColumnsByKernel } from './round-columns-by-kernel.js';
+import { roundColumnsInTurn } from './round-columns-in-turn.js';
 
 /**
  * Rounds a weight column by column, each also making up for the errors of those before it: GPTQ (Frantar et al. 2022).
@@ -19,29 +20,8 @@ import { roundColumnsReference } from './reference/round-columns.js';
  * depend on each other.
  */
 export async function roundColumns(rounding: ColumnRounding): Promise<RoundedColumns> {
-  const { weight, rows, scheme, order, factor, damping, ranges } = rounding;
-  if (typeof ranges === 'function' || !hasCalibrationKernel('TampRoundColumns')) {
-    return roundColumnsReference(rounding);
-  }
-  const columns = order.length;
-  const { scales, zeroPoints } = ranges;
-  const shape = scheme.granularity.kind === 'tensor' ? [1, 1] : [rows, groupsPerRow(scheme, columns)];
-  const results = runCalibrationKernel(
-    'TampRoundColumns',
-    {
-      weight: { values: weight, shape: [rows, columns] },
-      factor,
-      order: { values: order, shape: [columns] },
-      damping: { values: damping, shape: [columns] },
-      scales: { values: scales, shape },
-      ...(zeroPoints === undefined ? {} : { zeroPoints: { values: Int32Array.from(zeroPoints), shape } }),
-    },
-    { bits: scheme.bits, groupSize: columns / groupsPerRow(scheme, columns) },
-  );
-  const [levels, figures] = await readResults(results);
-  return {
-    levels: new Int8Array(levels.buffer, levels.byteOffset, rows * columns),
-    ranges,
-    figures: Float32Array.from(figures),
-  };
+  const { ranges } = rounding;
+  if (!hasCalibrationKernel('TampRoundColumns')) return roundColumnsReference(rounding);
+  if (typeof ranges === 'function') return roundColumnsInTurn(rounding, ranges);
+  return roundColumnsByKernel({ ...rounding, ranges });
 }
