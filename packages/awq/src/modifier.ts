@@ -1,4 +1,5 @@
 import {
+  type AffineScheme,
   checkScheme,
   defineModifier,
   denseStorage,
@@ -9,6 +10,7 @@ import {
   type ModifierDefinition,
   matrixShape,
   type Parameter,
+  type PlannedTarget,
   readParameter,
   type SecondMomentsObserver,
   schemeOfOptions,
@@ -35,11 +37,27 @@ function parameterOf(model: Model, parameter: string): Parameter {
   return found;
 }
 
+/** How the modifier that follows will round a parameter: as the options say, or it says itself, or as 4 bits usually are. */
+type SchemeOf = (parameter: string) => AffineScheme;
+
+function schemesFor({ weights }: AwqSettings, later: readonly PlannedTarget[]): SchemeOf {
+  const usual = schemeOfOptions(weights ?? { bits: 4, symmetric: true });
+  if (weights !== undefined) return () => usual;
+  const declared = new Map<string, AffineScheme>();
+  for (const { parameter, quantization } of later) {
+    if (quantization !== undefined && !declared.has(parameter)) declared.set(parameter, quantization.weights);
+  }
+  return (parameter) => declared.get(parameter) ?? usual;
+}
+
 /** The folds of a model. Throws a `TampError` (`usage`) when there is none or the scheme does not fit a layer. */
-function chooseFolds(model: Model, settings: AwqSettings): readonly Fold[] {
-  const scheme = schemeOfOptions(settings.weights);
+function chooseFolds(model: Model, settings: AwqSettings, schemeOf: SchemeOf): readonly Fold[] {
   const folds = findFolds(model, settings);
-  for (const { layers, width } of folds) for (const { layer } of layers) checkScheme(scheme, width, layer);
+  for (const { layers, width } of folds) {
+    for (const { layer, parameter, chosen } of layers) {
+      if (chosen) checkScheme(schemeOf(parameter), width, layer);
+    }
+  }
   if (folds.length > 0) return folds;
   throw new TampError(
     'no layer among the targets has a norm or a projection in front that can take its scales',
@@ -87,6 +105,7 @@ async function applyFold(
   { fold, moments }: Watched,
   editor: ModelEditor,
   settings: AwqSettings,
+  schemeOf: SchemeOf,
 ): Promise<void> {
   const names = fold.layers.map(({ layer }) => layer);
   const weights: SearchedWeight[] = [];
@@ -94,10 +113,9 @@ async function applyFold(
     if (!chosen) continue;
     const parameter = parameterOf(editor.model, key);
     const { rows } = matrixShape(parameter.shape);
-    weights.push({ layer, rows, values: await readParameter(parameter) });
+    weights.push({ layer, rows, values: await readParameter(parameter), scheme: schemeOf(key) });
   }
   const choice = await searchScales(weights, await moments.finish(), {
-    scheme: schemeOfOptions(settings.weights),
     ...(settings.observer === 'mse' ? { range: {} } : {}),
     gridPoints: settings.gridPoints,
     channelOf: fold.channelOf,
@@ -128,6 +146,12 @@ async function applyFold(
   });
 }
 
+/** What the chosen layers of a fold are scaled for, each scheme once. */
+function schemesOfFold(layers: Fold['layers'], schemeOf: SchemeOf): string {
+  const chosen = layers.filter((layer) => layer.chosen);
+  return [...new Set(chosen.map(({ parameter }) => describeScheme(schemeOf(parameter))))].join(', ');
+}
+
 /** Bytes of parameters once they are float32, which scaling makes them. */
 function float32Bytes(model: Model, keys: readonly string[]): number {
   return keys.reduce((sum, key) => {
@@ -140,17 +164,19 @@ function create(settings: AwqSettings): Modifier {
   // Chosen when the first region comes: patterns speak of the model as the modifiers before left it.
   let folds: readonly Fold[] | undefined;
   let watched: readonly Watched[] = [];
+  let schemeOf = schemesFor(settings, []);
   return {
     needs: 'calibration',
-    plan(model) {
-      const chosen = chooseFolds(model, settings);
+    plan(model, later = []) {
+      schemeOf = schemesFor(settings, later);
+      const chosen = chooseFolds(model, settings, schemeOf);
       return {
         workingBytes: Math.max(...chosen.map(({ width }) => secondMomentsBytes(width) + 8 * width * width)),
         targets: chosen.flatMap(({ producer, divided, layers }) =>
           [...divided, ...layers.map(({ parameter }) => parameter)].map((key, i) => ({
             layer: i < divided.length ? producer : (layers[i - divided.length]?.layer ?? producer),
             parameter: key,
-            scheme: `scaled for ${describeScheme(schemeOfOptions(settings.weights))}`,
+            scheme: `scaled for ${schemesOfFold(layers, schemeOf)}`,
             bytesBefore: storedBytes(parameterOf(model, key).storage),
             bytesAfter: float32Bytes(model, [key]),
           })),
@@ -158,7 +184,7 @@ function create(settings: AwqSettings): Modifier {
       };
     },
     observe(region, model) {
-      folds ??= chooseFolds(model, settings);
+      folds ??= chooseFolds(model, settings, schemeOf);
       const read = new Set(
         model.graph.nodes.flatMap((node) =>
           node.kind === 'operator' && region.nodes.has(node.name) ? [node.inputs[0]] : [],
@@ -185,7 +211,7 @@ function create(settings: AwqSettings): Modifier {
     async rewrite(_region, editor) {
       for (const each of watched) {
         editor.signal.throwIfAborted();
-        await applyFold(each, editor, settings);
+        await applyFold(each, editor, settings, schemeOf);
       }
       watched = [];
     },

@@ -13,11 +13,12 @@ export interface SearchedWeight {
   readonly layer: string;
   readonly values: Float32Array;
   readonly rows: number;
+  /** How it will be rounded. */
+  readonly scheme: AffineScheme;
 }
 
 /** Options of {@link searchScales}. */
 export interface SearchOptions {
-  readonly scheme: AffineScheme;
   /** How the rounding that follows finds its ranges; absent: minimum and maximum. */
   readonly range?: RangeSearch;
   /** Strengths tried, evenly from 0 up to, not including, 1. */
@@ -43,14 +44,15 @@ export interface ScaleChoice {
 /** Rows of each weight that the error is measured on, evenly spaced. */
 const mostRows = 128;
 
-function sampled({ values, rows, layer }: SearchedWeight, columns: number): SearchedWeight {
-  if (rows <= mostRows) return { values, rows, layer };
+function sampled(weight: SearchedWeight, columns: number): SearchedWeight {
+  const { values, rows } = weight;
+  if (rows <= mostRows) return weight;
   const taken = new Float32Array(mostRows * columns);
   for (let i = 0; i < mostRows; i++) {
     const row = Math.floor((i * rows) / mostRows);
     taken.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
   }
-  return { values: taken, rows: mostRows, layer };
+  return { ...weight, values: taken, rows: mostRows };
 }
 
 /** Root mean square of each channel's inputs. */
@@ -72,13 +74,13 @@ function activationSizes(
 function weightSizes(
   weights: readonly SearchedWeight[],
   columns: number,
-  groupSize: number,
   channelOf: Int32Array,
   channels: number,
 ): Float64Array {
   const sums = new Float64Array(channels);
   const counts = new Float64Array(channels);
-  for (const { values, rows } of weights) {
+  for (const { values, rows, scheme } of weights) {
+    const groupSize = scheme.granularity.kind === 'group' ? scheme.granularity.groupSize : columns;
     for (let start = 0; start < rows * columns; start += groupSize) {
       let largest = 0;
       for (let i = start; i < start + groupSize; i++) largest = Math.max(largest, Math.abs(values[i]));
@@ -120,10 +122,10 @@ async function outputError(
   columns: number,
   moments: tf.Tensor2D,
   scales: Float32Array,
-  { scheme, range, channelOf }: SearchOptions,
+  { range, channelOf }: SearchOptions,
 ): Promise<number> {
   let total = 0;
-  for (const { values, rows, layer } of weights) {
+  for (const { values, rows, layer, scheme } of weights) {
     const scaled = values.map((value, i) => value * scales[channelOf[i % columns]]);
     const quantized = dequantizeWeight(
       await quantizeWithSearch(scaled, rows, columns, scheme, {
@@ -158,11 +160,10 @@ export async function searchScales(
   options: SearchOptions,
 ): Promise<ScaleChoice> {
   const { columns } = moments;
-  const { channelOf, channels, gridPoints, scheme, signal } = options;
+  const { channelOf, channels, gridPoints, signal } = options;
   const rows = weights.map((weight) => sampled(weight, columns));
-  const groupSize = scheme.granularity.kind === 'group' ? scheme.granularity.groupSize : columns;
   const activations = activationSizes(moments, channelOf, channels);
-  const sizes = weightSizes(rows, columns, groupSize, channelOf, channels);
+  const sizes = weightSizes(rows, columns, channelOf, channels);
   const matrix = tf.tensor2d(moments.values, [columns, columns]);
   try {
     const none = new Float32Array(channels).fill(1);

@@ -16,7 +16,7 @@ export interface WeightSettings {
 export interface AwqSettings {
   readonly targets: readonly string[];
   readonly ignore: readonly string[];
-  readonly weights: WeightSettings;
+  readonly weights?: WeightSettings | undefined;
   readonly observer: 'minmax' | 'mse';
   readonly gridPoints: number;
 }
@@ -27,7 +27,10 @@ export interface AwqOptions {
   readonly targets?: readonly string[];
   /** Layers that will not be, by the same patterns. Default none. */
   readonly ignore?: readonly string[];
-  /** As in the modifier that quantizes them. */
+  /**
+   * As in the modifier that quantizes them. Default: what modifiers after this one in a recipe say; where none does, 4
+   * bits in groups of 128.
+   */
   readonly weights?: Partial<WeightSettings>;
   /** How that modifier finds ranges. Default `mse`. */
   readonly observer?: 'minmax' | 'mse';
@@ -60,8 +63,8 @@ export const settingsSchema: z.ZodType<AwqSettings> = z.strictObject({
       message: 'groupSize goes with granularity group',
       path: ['groupSize'],
     })
-    .prefault({})
-    .describe('How the modifier that follows quantizes them.'),
+    .optional()
+    .describe('How the modifier that follows quantizes them. Default: as it says itself.'),
   observer: z.enum(['minmax', 'mse']).default('mse').describe('How that modifier finds ranges.'),
   gridPoints: z.int().min(1).max(1000).default(20).describe('Strengths tried, each in two forms.'),
 });

@@ -118,10 +118,9 @@ test('the error that is said to be left is the one the outputs show', async () =
   await observer.add(inputs);
   const scheme: AffineScheme = { bits: 3, symmetric: true, granularity: { kind: 'group', groupSize: 16 } };
   const { scales, errorRatio } = await searchScales(
-    [{ layer: 'layer', values, rows }],
+    [{ layer: 'layer', values, rows, scheme }],
     await observer.finish(),
     {
-      scheme,
       gridPoints: 20,
       channelOf: Int32Array.from({ length: columns }, (_, i) => i),
       channels: columns,
@@ -188,4 +187,34 @@ test('a plan names every parameter that changes, and the bytes it then takes', a
     const elements = (model.parameters.get(parameter)?.shape ?? []).reduce((a, b) => a * b, 1);
     expect(bytesAfter).toBe(4 * elements);
   }
+});
+
+describe('what layers are scaled for', () => {
+  const later = (bits: number) =>
+    gatedModel().graph.nodes.flatMap((node) => {
+      if (node.kind !== 'parameter') return [];
+      const quantization = {
+        weights: { bits, symmetric: true, granularity: { kind: 'group', groupSize: 8 } },
+        activation: 'none',
+      } as const;
+      const planned = { layer: node.scope, parameter: node.parameter, scheme: '', quantization };
+      return [{ ...planned, bytesBefore: 0, bytesAfter: 0 }];
+    });
+  const run = async (options: AwqOptions, bits?: number) => {
+    const modifier = awq.create(awq.options.parse({ ignore: ['head'], ...options }));
+    const { targets } = modifier.plan(gatedModel(), bits === undefined ? [] : later(bits));
+    const { layers } = await runSequential(gatedModel(), [{ name: 'awq', modifier }], data);
+    return { planned: targets[0].scheme, done: layers };
+  };
+
+  test('is what later modifiers say, as if it had been an option', async () => {
+    const told = await run({}, 3);
+    expect(told).toEqual(await run({ weights }));
+    expect(told.planned).toBe('scaled for W3 g8 sym');
+    expect(await run({}, 2)).not.toEqual(told);
+  });
+
+  test('is what the options say in the first place', async () => {
+    expect(await run({ weights }, 2)).toEqual(await run({ weights }));
+  });
 });
