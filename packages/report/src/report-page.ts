@@ -131,6 +131,7 @@ export function reportPage(data: ReportData, document: Document): string {
         errorChart(document, layers),
       );
     }
+    const hasNotes = layers.some(({ note }) => note !== undefined);
     body.append(
       element(document, 'h2', 'Layers'),
       table(
@@ -141,6 +142,7 @@ export function reportPage(data: ReportData, document: Document): string {
           { number: 'before' },
           { number: 'after' },
           { number: 'error' },
+          ...(hasNotes ? ['note'] : []),
           'figures',
           'modifier',
         ],
@@ -150,6 +152,7 @@ export function reportPage(data: ReportData, document: Document): string {
           { number: bytesText(entry.bytesBefore) },
           { number: bytesText(entry.bytesAfter) },
           { number: entry.relativeError?.toPrecision(3) ?? '' },
+          ...(hasNotes ? [entry.note ?? ''] : []),
           figuresText(entry),
           entry.modifier,
         ]),

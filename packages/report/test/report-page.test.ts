@@ -58,6 +58,15 @@ describe('reportPage', () => {
     expect(page.match(/<svg/g)).toHaveLength(2);
   });
 
+  it('says in words what a layer lost, where modifiers do', () => {
+    expect(pageOf(data)).not.toContain('note');
+    const [first, ...others] = data.layers;
+    const note = "loses 0.4% of its output's energy on the calibration data";
+    const page = pageOf({ ...data, layers: [{ ...first, note }, ...others] });
+    expect(page).toContain('note');
+    expect(page).toContain(note);
+  });
+
   it('takes nothing of the model for markup and asks for nothing from elsewhere', () => {
     const page = pageOf(data);
     expect(page).not.toMatch(/<script|<img|<link|<iframe|src=x[^&]*>(?!.*&lt;img)/i);

@@ -13,6 +13,7 @@ export function resultText(terminal: Terminal, result: RunResult): string {
   const { layers, sizes, evaluation, artifacts, seconds, peakMemoryBytes } = result;
   const parts: string[] = [];
   if (layers.length > 0) {
+    const hasNotes = layers.some(({ note }) => note !== undefined);
     parts.push(
       tableText(
         terminal,
@@ -22,6 +23,7 @@ export function resultText(terminal: Terminal, result: RunResult): string {
           { title: 'before', align: 'right' },
           { title: 'after', align: 'right' },
           { title: 'error', align: 'right' },
+          ...(hasNotes ? [{ title: 'note' }] : []),
         ],
         layers.map((layer) => [
           layer.layer,
@@ -29,6 +31,7 @@ export function resultText(terminal: Terminal, result: RunResult): string {
           bytesText(layer.bytesBefore),
           bytesText(layer.bytesAfter),
           errorText(layer.relativeError),
+          ...(hasNotes ? [layer.note ?? ''] : []),
         ]),
       ),
     );
