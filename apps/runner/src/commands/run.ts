@@ -4,7 +4,6 @@ import { fitMemory, type MissedGate, type RunResult, runRecipe, stagesOf } from 
 import { missedGateText, runStages } from '@tamp/report';
 import { startBackend } from '../backend.js';
 import { exitCodes } from '../exit-codes.js';
-import { measureMachine } from '../host/measure-machine.js';
 import { shownPath } from '../host/open-model.js';
 import { createProgress } from '../terminal/create-progress.js';
 import { fitText } from '../terminal/fit-text.js';
@@ -66,7 +65,10 @@ export async function runCommand(
     try {
       const { maxMemory } = options;
       const prepared =
-        maxMemory === undefined ? loaded : fitMemory(loaded, maxMemory, await measureMachine());
+        maxMemory === undefined
+          ? loaded
+          : // Measuring the whole machine would take more memory than many runs.
+            fitMemory(loaded, maxMemory, { processBytes: process.memoryUsage.rss() });
       const fit = maxMemory === undefined ? undefined : fitText(loaded, prepared, maxMemory);
       if (fit !== undefined) terminal.say(fit);
       const shown = createProgress(

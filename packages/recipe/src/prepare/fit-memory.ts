@@ -12,11 +12,18 @@ function withPipeline(
   return { ...prepared, recipe: { ...recipe, pipeline: { ...recipe.pipeline, ...changes } } };
 }
 
+/** Only memory is asked for here: how fast the machine is does not matter. */
+const anySpeed: Omit<MachineSpeed, 'processBytes'> = {
+  multiplyAddsPerSecond: 1,
+  numberBytesPerSecond: 1,
+  levelBytesPerSecond: 1,
+};
+
 function peakOf(
   prepared: PreparedRecipe,
-  speed: MachineSpeed,
+  processBytes: number,
 ): { readonly bytes: number; readonly stage: string } {
-  const { phases } = planRecipe(prepared, speed);
+  const { phases } = planRecipe(prepared, { ...anySpeed, processBytes });
   return phases.reduce(
     (peak, { memoryBytes, stage }) => (memoryBytes > peak.bytes ? { bytes: memoryBytes, stage } : peak),
     {
@@ -43,7 +50,11 @@ function batchSizes(prepared: PreparedRecipe): readonly number[] {
  * values between two parts on disk, else also with smaller parts; each of these also with windows evaluated one at a
  * time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
  */
-export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: MachineSpeed): PreparedRecipe {
+export function fitMemory(
+  prepared: PreparedRecipe,
+  maxBytes: number,
+  { processBytes }: Pick<MachineSpeed, 'processBytes'>,
+): PreparedRecipe {
   const canTurn = prepared.calibration !== undefined && prepared.recipe.pipeline.kind === 'sequential';
   const choices = [
     prepared,
@@ -59,7 +70,7 @@ export function fitMemory(prepared: PreparedRecipe, maxBytes: number, speed: Mac
   ].flatMap((choice) =>
     choice.evaluation === undefined ? [choice] : [choice, { ...choice, evaluationBatch: 1 }],
   );
-  const peaks = choices.map((choice) => peakOf(choice, speed));
+  const peaks = choices.map((choice) => peakOf(choice, processBytes));
   const fitting = peaks.findIndex(({ bytes }) => bytes <= maxBytes);
   if (fitting !== -1) return choices[fitting];
   const smallest = peaks.reduce((least, peak) => (peak.bytes < least.bytes ? peak : least));
