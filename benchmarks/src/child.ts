@@ -8,17 +8,9 @@ export type Request =
   | { readonly command: 'prepare'; readonly contender: Contender; readonly benchmark: BenchmarkCase }
   | { readonly command: 'run'; readonly milliseconds: number };
 
-/** Milliseconds of a run. */
-export interface StepTime {
-  /** The fastest by the clock. */
-  readonly wall: number;
-  /** Mean processor time, of all threads. */
-  readonly processor: number;
-}
-
-/** What a child answers. */
+/** What a child answers; `time` in milliseconds per run. */
 export type Reply =
-  | { readonly ok: true; readonly note?: string; readonly error?: number; readonly time?: StepTime }
+  | { readonly ok: true; readonly note?: string; readonly error?: number; readonly time?: number }
   | { readonly ok: false; readonly problem: string };
 
 /** Relative root-mean-square error above which a result is taken for wrong; 8-bit layers reach about 0.01. */
@@ -78,24 +70,29 @@ function relativeError(benchmark: BenchmarkCase, data: CaseData | undefined, res
   return Math.sqrt(error / magnitude);
 }
 
-/** Times runs over a span. */
-async function time({ step, runs = 1 }: Prepared, milliseconds: number): Promise<StepTime> {
-  const used = process.cpuUsage();
+/** Slices that a run may last and still be run once before its slice. */
+const WARMING = 10;
+/** Milliseconds of the latest run. */
+let latest = 0;
+
+/**
+ * Mean milliseconds of the runs that fill a slice. One run goes before, untimed: it brings weights back into the caches
+ * that the other contenders have used meanwhile. (Runs so long that this does not matter are spared it.)
+ */
+async function time({ step, runs = 1 }: Prepared, milliseconds: number): Promise<number> {
+  if (latest < milliseconds * WARMING) await step();
   const begin = performance.now();
-  let wall = Number.POSITIVE_INFINITY;
-  let steps = 0;
   let now = begin;
+  let steps = 0;
   do {
-    const before = now;
     const result = step();
     // Awaiting what is no promise would cost a synchronous contender a turn of the event loop.
     if (result instanceof Promise) await result;
     now = performance.now();
-    wall = Math.min(wall, now - before);
     steps++;
   } while (now - begin < milliseconds);
-  const { user, system } = process.cpuUsage(used);
-  return { wall: wall / runs, processor: (user + system) / 1000 / steps / runs };
+  latest = (now - begin) / steps;
+  return latest / runs;
 }
 
 async function answer(request: Request): Promise<Reply> {
@@ -103,6 +100,7 @@ async function answer(request: Request): Promise<Reply> {
   if (request.command === 'prepare') {
     await prepared?.release();
     prepared = undefined;
+    latest = 0;
     const { benchmark } = request;
     const data = benchmark.kind === 'model' ? undefined : caseData(benchmark);
     prepared = await makeReady(request.contender, benchmark, data);

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { comparisons } from './cases.js';
-import { measure, type Result } from './measure.js';
+import { measure } from './measure.js';
 import { environment, resultTable } from './report.js';
+import { parseResults, type ResultTables, resultsFile } from './results-file.js';
 
 const peers = createRequire(new URL('../peers/package.json', import.meta.url));
 
@@ -31,57 +31,56 @@ function versionOf(packageName: string): string {
   return `${packageName} ${manifest.version}`;
 }
 
-/** Where the part of a file begins that is written by hand: a new measurement leaves it as it is. */
-const notesHeading = '## Read with these';
-
-function keptNotes(file: string): string {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const at = text.indexOf(notesHeading);
-  return at < 0 ? '' : text.slice(at);
-}
-
 const program = new Command('bench')
   .description('Times the kernels against other runtimes, interleaved, as ratios.')
-  .option('--rounds <number>', 'rounds per case', '11')
-  .option('--milliseconds <number>', 'time of one contender in one round', '40')
+  .option('--rounds <number>', 'rounds per case', '40')
+  .option('--milliseconds <number>', 'slice of one contender in one round', '4')
   .option('--only <text>', 'only cases whose title contains this')
-  .option('--write <file>', 'write the tables to this Markdown file');
+  .option('--node <text>', 'only the Node whose version begins with this, such as v24')
+  .option('--write <file>', 'write the tables to this Markdown file; tables of other cases that it has stay');
 program.parse();
-const options: { rounds: string; milliseconds: string; only?: string; write?: string } = program.opts();
+const options: { rounds: string; milliseconds: string; only?: string; node?: string; write?: string } =
+  program.opts();
 
 const effort = { rounds: Number(options.rounds), milliseconds: Number(options.milliseconds) };
 const chosen = comparisons.filter(({ title }) => title.includes(options.only ?? ''));
-const loadAtStart = loadavg()[0]?.toFixed(1) ?? 'unknown';
-const sections: string[] = [];
-for (const node of nodeBinaries()) {
-  const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
-  console.log(`## Node ${version}\n`);
-  sections.push(`## Node ${version}\n`);
-  for (const comparison of chosen) {
-    const result: Result = await measure(comparison, node, effort);
-    const table = resultTable(result);
-    console.log(table);
-    sections.push(table);
+const nodes = nodeBinaries()
+  .map((path) => ({ path, version: execFileSync(path, ['--version'], { encoding: 'utf8' }).trim() }))
+  .filter(({ version }) => version.startsWith(options.node ?? ''));
+
+function writeResults(file: string, measured: ResultTables): void {
+  const { tables, notes } = parseResults(existsSync(file) ? readFileSync(file, 'utf8') : '');
+  for (const [version, byTitle] of measured) {
+    tables.set(version, new Map([...(tables.get(version) ?? []), ...byTitle]));
   }
-}
-if (options.write !== undefined) {
   const head = [
     '# Benchmarks',
     '',
     `Measured ${new Date().toISOString().slice(0, 10)} on ${environment()}, with ${['onnxruntime-web', 'onnxruntime-node'].map(versionOf).join(', ')} and tfjs-backend-wasm 4.22.0:`,
     '',
     '```sh',
-    `pnpm bench --rounds ${effort.rounds} --milliseconds ${effort.milliseconds}${options.only === undefined ? '' : ` --only '${options.only}'`}`,
+    `pnpm bench --rounds ${effort.rounds} --milliseconds ${effort.milliseconds}`,
     '```',
     '',
-    'Each contender runs in a process of its own; all take turns, round after round. “Clock” is the median over rounds of',
-    'a round’s fastest run, “processor” that of its mean processor time. A ratio is the median over rounds of a',
-    'contender’s time over the first one’s in the same round, by whichever of the two is smaller: other work on the',
-    'machine lengthens the one or the other. For more than one thread it is the clock, and such figures mean little while',
-    `the machine has other work: its load average at the start was ${loadAtStart}.`,
+    `Each contender runs in a process of its own. All take turns in ${effort.rounds} rounds, each round beginning with the next one. A`,
+    `turn is a slice: one run untimed, which brings weights back into the caches, then runs for ${effort.milliseconds} ms; the slice’s time is`,
+    'their mean. (Slow contenders sit out rounds, and those whose run lasts ten slices have no untimed one.) “Median” and',
+    '“fastest” are over slices, and the ratios are of the two medians and of the two fastest slices. On a machine with other',
+    'work the fastest slices are the undisturbed ones.',
     'A time is from a float array to a float array: quantizing the input, the product and copying are in it. “Error” is',
     'the root-mean-square error against the float64 product, relative to its size. One thread unless it says otherwise.',
     '',
   ].join('\n');
-  writeFileSync(options.write, `${head}\n${sections.join('\n')}\n${keptNotes(options.write)}`);
+  const titles = comparisons.map(({ title }) => title);
+  writeFileSync(file, resultsFile(head, tables, titles, notes));
+}
+
+for (const { path, version } of nodes) {
+  console.log(`## Node ${version}\n`);
+  for (const comparison of chosen) {
+    const table = resultTable(await measure(comparison, path, effort));
+    console.log(table);
+    if (options.write !== undefined)
+      writeResults(options.write, new Map([[version, new Map([[comparison.title, table]])]]));
+  }
 }

@@ -13,14 +13,14 @@ function duration(milliseconds: number): string {
 /** One case as a Markdown table. */
 export function resultTable({ comparison, measurements, failures }: Result): string {
   const rows = measurements.map(
-    ({ contender, wall, processor, ratio, relativeError }) =>
-      `| ${describe(contender)} | ${duration(wall)} | ${duration(processor)} | ${ratio.toFixed(2)} | ${relativeError.toExponential(0)} |`,
+    ({ contender, median, fastest, ratio, fastestRatio, relativeError }) =>
+      `| ${describe(contender)} | ${duration(median)} | ${ratio.toFixed(2)} | ${duration(fastest)} | ${fastestRatio.toFixed(2)} | ${relativeError.toExponential(0)} |`,
   );
   return [
     `### ${comparison.title}`,
     '',
-    '| | clock | processor | × the first | error |',
-    '| --- | ---: | ---: | ---: | ---: |',
+    '| | median | × the first | fastest | × the first | error |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
     ...rows,
     ...failures.map(({ contender, problem }) => `\n${describe(contender)} did not run: ${problem}.`),
     '',

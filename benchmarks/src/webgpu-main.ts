@@ -54,7 +54,7 @@ const sections = [
     : []),
   '',
   'A time is from a float array to a float array, uploads and reading back included; `queued` variants leave the input',
-  'on the GPU and read one result in 32 runs. Ratios are to the first contender of the same round. W4A8 quantizes',
+  'on the GPU and read one result in 32 runs. Ratios are of medians, and of the fastest. W4A8 quantizes',
   'activations to int8 in blocks of 32, as accuracy level 4 of onnxruntime does.',
   '',
 ];

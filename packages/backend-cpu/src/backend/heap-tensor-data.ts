@@ -61,8 +61,9 @@ export class HeapTensorData {
 
   /** The values as an array of their own, safe to keep after the tensor is disposed. */
   copy(): backend_util.BackendValues | undefined {
-    const values = this.values;
-    return this.#pointer !== undefined && ArrayBuffer.isView(values) ? values.slice() : values;
+    if (this.#pointer === undefined) return this.#array;
+    const start = this.#pointer / 4;
+    return (this.dtype === 'int32' ? this.#heap.i32 : this.#heap.f32).slice(start, start + this.#length);
   }
 
   /** Moves the values into the heap, once, and gives their address; undefined when they are not of type `dtype`. */

@@ -164,10 +164,11 @@ function rangeOf(
   const units = Math.ceil(length / RANGE_BLOCK);
   const ranges = temporaries.allocate(units * 8);
   pool.run(Task.rangeOfBlocks, [x, length, ranges], units, length);
-  const values = heap.f32.subarray(ranges / 4, ranges / 4 + units * 2);
+  const { f32 } = heap;
   let low = 0;
   let high = 0;
-  for (const value of values) {
+  for (let i = ranges / 4; i < ranges / 4 + units * 2; i++) {
+    const value = f32[i] ?? 0;
     if (Number.isNaN(value)) return [value, value];
     if (value < low) low = value;
     if (value > high) high = value;

@@ -10,23 +10,74 @@ import {
 } from '../backend/tamp-cpu-backend.js';
 
 /** One call of a kernel: its inputs as addresses, its attributes checked, its result. */
-export interface KernelCall {
+export class KernelCall {
   readonly backend: TampCpuBackend;
   readonly temporaries: Temporaries;
+  /** What {@link output} has given. */
+  readonly outputs: HeapOutput[] = [];
+  readonly #kernelName: string;
+  readonly #inputs: tf.NamedTensorInfoMap;
+  readonly #attributes: tf.NamedAttrMap;
+
+  constructor(
+    kernelName: string,
+    inputs: tf.NamedTensorInfoMap,
+    attributes: tf.NamedAttrMap,
+    backend: TampCpuBackend,
+    temporaries: Temporaries,
+  ) {
+    this.#kernelName = kernelName;
+    this.#inputs = inputs;
+    this.#attributes = attributes;
+    this.backend = backend;
+    this.temporaries = temporaries;
+  }
+
   /** An input that must be there. */
-  input(name: string): tf.TensorInfo;
+  input(name: string): tf.TensorInfo {
+    return this.#inputs[name] ?? this.#fail(`was called without its input ${name}`);
+  }
+
   /** Address of an input's values. */
-  pointer(name: string, dtype: HeapDataType): number;
+  pointer(name: string, dtype: HeapDataType): number {
+    return this.backend.pointer(this.input(name), dtype, this.temporaries);
+  }
+
   /** Address of an input's values, or 0 when it is absent. */
-  optionalPointer(name: string, dtype: HeapDataType): number;
-  number(attribute: string): number;
-  text(attribute: string): string;
-  flag(attribute: string): boolean;
+  optionalPointer(name: string, dtype: HeapDataType): number {
+    return this.#inputs[name] === undefined ? 0 : this.pointer(name, dtype);
+  }
+
+  number(attribute: string): number {
+    const value = this.#attributes[attribute];
+    return typeof value === 'number' ? value : this.#fail(`needs the number ${attribute}`);
+  }
+
+  text(attribute: string): string {
+    const value = this.#attributes[attribute];
+    return typeof value === 'string' ? value : this.#fail(`needs the text ${attribute}`);
+  }
+
+  flag(attribute: string): boolean {
+    return this.#attributes[attribute] === true;
+  }
+
   /** A new tensor for a result. */
-  output(shape: readonly number[], dtype: HeapDataType): HeapOutput;
+  output(shape: readonly number[], dtype: HeapDataType): HeapOutput {
+    const output = this.backend.output(shape, dtype);
+    this.outputs.push(output);
+    return output;
+  }
+
+  #fail(problem: string): never {
+    throw new TampError(`the kernel ${this.#kernelName} ${problem}`, { code: 'internal' });
+  }
 }
 
-/** A kernel of this backend as tfjs registers it; `body` writes the result into what `call.output` gave. */
+/**
+ * A kernel of this backend as tfjs registers it; `body` writes the result into what `call.output` gave. When it throws,
+ * its outputs are disposed of.
+ */
 export function defineKernel(
   kernelName: string,
   backendName: string,
@@ -37,46 +88,15 @@ export function defineKernel(
     backendName,
     kernelFunc: ({ inputs, attrs = {}, backend: given }) => {
       const backend = tampCpuBackend(given);
-      const fail = (problem: string): never => {
-        throw new TampError(`the kernel ${kernelName} ${problem}`, { code: 'internal' });
-      };
-      const outputs: HeapOutput[] = [];
-      try {
-        return withTemporaries(backend, (temporaries) =>
-          body({
-            backend,
-            temporaries,
-            input: (name) => inputs[name] ?? fail(`was called without its input ${name}`),
-            pointer: (name, dtype) =>
-              backend.pointer(
-                inputs[name] ?? fail(`was called without its input ${name}`),
-                dtype,
-                temporaries,
-              ),
-            optionalPointer(name, dtype) {
-              const info = inputs[name];
-              return info === undefined ? 0 : backend.pointer(info, dtype, temporaries);
-            },
-            number(name) {
-              const value = attrs[name];
-              return typeof value === 'number' ? value : fail(`needs the number ${name}`);
-            },
-            text(name) {
-              const value = attrs[name];
-              return typeof value === 'string' ? value : fail(`needs the text ${name}`);
-            },
-            flag: (name) => attrs[name] === true,
-            output(shape, dtype) {
-              const output = backend.output(shape, dtype);
-              outputs.push(output);
-              return output;
-            },
-          }),
-        );
-      } catch (error) {
-        for (const { info } of outputs) backend.disposeIntermediateTensorInfo(info);
-        throw error;
-      }
+      return withTemporaries(backend, (temporaries) => {
+        const call = new KernelCall(kernelName, inputs, attrs, backend, temporaries);
+        try {
+          return body(call);
+        } catch (error) {
+          for (const { info } of call.outputs) backend.disposeIntermediateTensorInfo(info);
+          throw error;
+        }
+      });
     },
   };
 }

@@ -21,8 +21,8 @@ export function createMemory(shared: boolean, initialBytes: number): WebAssembly
 
 /**
  * The allocator of a WebAssembly memory: blocks with free and reuse, kept outside the memory itself. Best fit,
- * neighbours joined when freed; the memory grows when nothing fits. Views are made anew after growth, so read
- * them from here each time and never keep one across an allocation.
+ * neighbours joined when freed; the memory grows when nothing fits, and by nobody else. Views are made anew after growth,
+ * so read them from here each time and never keep one across an allocation.
  */
 export class Heap {
   readonly #memory: WebAssembly.Memory;
@@ -59,23 +59,19 @@ export class Heap {
   }
 
   get u8(): Uint8Array {
-    this.#refresh();
     return this.#u8;
   }
 
   get i32(): Int32Array {
-    this.#refresh();
     return this.#i32;
   }
 
   get f32(): Float32Array {
-    this.#refresh();
     return this.#f32;
   }
 
   /** The buffer as it is now. */
   get buffer(): ArrayBufferLike {
-    this.#refresh();
     return this.#buffer;
   }
 
@@ -170,13 +166,12 @@ export class Heap {
         );
       }
     }
-    this.#refresh();
+    this.#renewViews();
     this.#insert(length, pages * PAGE);
   }
 
-  #refresh(): void {
+  #renewViews(): void {
     const buffer = this.#memory.buffer;
-    if (buffer === this.#buffer) return;
     this.#buffer = buffer;
     this.#buffers.add(buffer);
     this.#u8 = new Uint8Array(buffer);

@@ -15,13 +15,15 @@ export function runPackedKernel(
   const backend = tf.getBackend();
   const missing = (): boolean => tf.getKernel(name, backend) === undefined;
   // Only when one is missed: looking all of them up takes longer than a small layer.
-  if (missing()) registerReferenceKernels();
   if (missing()) {
-    throw new TampError(`the tfjs backend ${backend} has no kernel ${name} for quantized models`, {
-      code: 'unsupported',
-      remedy:
-        'Install @tamp/backend-cpu and call registerCpuBackend(), or @tamp/backend-webgpu; tfjs\'s own "cpu" backend works too, slowly.',
-    });
+    registerReferenceKernels();
+    if (missing()) {
+      throw new TampError(`the tfjs backend ${backend} has no kernel ${name} for quantized models`, {
+        code: 'unsupported',
+        remedy:
+          'Install @tamp/backend-cpu and call registerCpuBackend(), or @tamp/backend-webgpu; tfjs\'s own "cpu" backend works too, slowly.',
+      });
+    }
   }
   const given: Record<string, tf.Tensor> = {};
   for (const key in inputs) {
