@@ -75,7 +75,9 @@ describe.skipIf(!hasChromium('WebGPU tests'))('WebGPU in Chromium', () => {
       await close();
       const address = await page.serve(`${name}.tamp.zip`, path);
       const gpu = await page.call('perplexity', address, [...written.windows.ids], written.windows.length);
-      console.log(`${name}: perplexity over 16 windows ${cpu} on the CPU, ${gpu} in Chromium`);
+      console.log(
+        `${name}: perplexity over ${written.windows.count} windows ${cpu} on the CPU, ${gpu} in Chromium`,
+      );
       expect(Math.abs(gpu - cpu) / cpu).toBeLessThan(1e-4);
     },
   );

@@ -1,5 +1,6 @@
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { roomForRows } from '@tamp/core';
+import { fullTests } from '@tamp/fixtures/full-tests';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +10,8 @@ import { createGenerator } from '../src/index.js';
 import { forms, type TinyLlama, tinyLlama } from './world/tiny-llama.js';
 
 const webgpu = await webGpuInNode();
+/** Behind a prompt of 3 tokens: the cache has room for 64 at first and must grow. */
+const steps = fullTests ? 100 : 64;
 const bytesOnGpu = (): number => (tf.backend() as WebGPUBackend).memory().numBytesInGPU;
 
 /** Bytes of the cache's memory once `length` tokens were read one after the other behind a prompt of three. */
@@ -33,7 +36,7 @@ describe.skipIf('missing' in webgpu)('GPU memory of a generation', () => {
   });
 
   it.each(forms.filter((form) => form !== 'float'))(
-    '%s: the packed bytes and the cache, to the byte, over 100 tokens; nothing afterwards',
+    `%s: the packed bytes and the cache, to the byte, over ${steps} tokens; nothing afterwards`,
     { timeout: 300_000 },
     async (form) => {
       const { model, close } = await world.open(form);
@@ -41,13 +44,13 @@ describe.skipIf('missing' in webgpu)('GPU memory of a generation', () => {
       const generator = createGenerator(model);
       const held: number[] = [];
       const tensors: number[] = [];
-      for await (const _ of generator.generate({ prompt: [5, 6, 7], maxTokens: 101, endTokens: [] })) {
+      for await (const _ of generator.generate({ prompt: [5, 6, 7], maxTokens: steps + 1, endTokens: [] })) {
         held.push(bytesOnGpu() - start.gpu);
         tensors.push(tf.memory().numTensors);
       }
       const packed = residentBytes(model);
       console.log(
-        `${form}: ${packed} packed bytes, ${held[0]} held at the first token, ${held[100]} at the last`,
+        `${form}: ${packed} packed bytes, ${held[0]} held at the first token, ${held[steps]} at the last`,
       );
       expect(held).toEqual(held.map((_, step) => packed + cacheBytes(3 + step)));
       expect(new Set(tensors).size).toBe(1);

@@ -4,8 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from '../program/kernel-call.js';
 import { completeCode } from './complete-code.js';
 
-/** How long a failed read waits to learn whether the device is lost; the two reach a page in either order. */
-const lossDelayMs = 500;
+/**
+ * How long a failed read waits to learn whether the device is lost; the two reach a page in either order, and on a busy
+ * machine seconds apart.
+ */
+const lossDelayMs = 10_000;
 
 /** WGSL must also number the subgroups of a workgroup, so that sums have one order. */
 function smallestSubgroupOf(device: GPUDevice, info: GPUAdapterInfo): number | undefined {
@@ -68,11 +71,23 @@ export class TampWebGpuBackend extends WebGPUBackend {
     try {
       values = await super.read(dataId);
     } catch (cause) {
-      const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, lossDelayMs));
-      throw (await Promise.race([this.lost, timeout])) ?? cause;
+      throw (await this.#lossWithin(lossDelayMs)) ?? cause;
     }
     this.#throwFailure();
     return values;
+  }
+
+  /** The loss of the device, if it comes within some time. */
+  async #lossWithin(milliseconds: number): Promise<TampError | undefined> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    });
+    try {
+      return await Promise.race([this.lost, timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Reports what a call since the last read did wrong: its result is not to be trusted. */

@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import { type ModifierDefinition, runDataFree } from '@tamp/core';
 import { exportArchive } from '@tamp/export-zip/node';
 import { fixturePath } from '@tamp/fixtures';
+import { fullTests } from '@tamp/fixtures/full-tests';
 import int8Linear from '@tamp/int8-linear';
 import { loadTokenizer } from '@tamp/models';
 import { openModelFolder } from '@tamp/models/node';
 import { cutWindows, type TextWindows } from '@tamp/recipe';
 import weightOnly from '@tamp/weight-only';
+
+/** A software GPU takes some seconds for a window. */
+const windows = fullTests ? 16 : 2;
 
 /** An archive that was written for a test. */
 export interface TestArchive {
@@ -47,7 +51,7 @@ export async function writeTinyLlamaArchives(): Promise<TinyLlamaArchives> {
         await write('W8A8', int8Linear, { ignore: ['lm_head'] }),
         await write('W4A16', weightOnly, { ignore: ['lm_head'], weights: { bits: 4, groupSize: 64 } }),
       ],
-      windows: cutWindows(ids, { sequenceLength: 256, count: 16, file: 'eval.txt' }),
+      windows: cutWindows(ids, { sequenceLength: 256, count: windows, file: 'eval.txt' }),
     };
   } finally {
     await opened.close();
