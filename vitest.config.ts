@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './longest-first.js';
 
 const root = import.meta.dirname;
 
@@ -15,6 +16,12 @@ const projects = ['packages', 'apps', 'examples']
 
 export default defineConfig({
   root,
-  // One worker a core: the long tests wait for one thread of a software GPU.
-  test: { projects, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: '100%' },
+  // One worker a core: the long tests wait for one thread of a software GPU. Limits are for machines that are busy besides.
+  test: {
+    projects,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    maxWorkers: '100%',
+    sequence: { sequencer: LongestFirst },
+  },
 });

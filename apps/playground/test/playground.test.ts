@@ -181,6 +181,8 @@ export:
     await page.locator('.cm-tooltip-autocomplete li', { hasText: '@tamp/gptq' }).waitFor();
     expect(await page.locator('.cm-tooltip-autocomplete li').count()).toBe(7);
     await page.keyboard.type('gptq');
+    await page.waitForFunction(() => document.querySelectorAll('.cm-tooltip-autocomplete li').length === 1);
+    // The editor takes no choice in the first moment after the list has changed, lest one is made by mistake.
     await page.waitForTimeout(200);
     await page.keyboard.press('Enter');
     expect(await page.locator('.cm-content').textContent()).toContain('use: "@tamp/gptq"');
@@ -218,7 +220,7 @@ export:
     expect(await playground.keptFiles()).toEqual([]);
   });
 
-  it('compares CPU and WebGPU', { timeout: 180_000 }, async () => {
+  it('compares CPU and WebGPU', { timeout: 400_000 }, async () => {
     const playground = await visit();
     const { page } = playground;
     await playground.chooseRecipe('w4a16', 1);
@@ -226,7 +228,7 @@ export:
     await page.locator('#comparison').getByLabel('Windows').fill('1');
     await page.getByRole('button', { name: 'Compare' }).click();
     const verdict = page.locator('[data-agree]');
-    await verdict.waitFor({ timeout: 150_000 });
+    await verdict.waitFor({ timeout: 360_000 });
     expect(await verdict.getAttribute('data-agree')).toBe('true');
     const sides = page.locator('#comparison .side');
     expect(await sides.nth(0).textContent()).toMatch(/WebAssembly/);
@@ -238,7 +240,7 @@ export:
     await playground.picture('comparison');
   });
 
-  it('says that the device was lost, and goes on with the CPU', { timeout: 120_000 }, async () => {
+  it('says that the device was lost, and goes on with the CPU', { timeout: 300_000 }, async () => {
     const playground = await visit();
     const { page } = playground;
     await playground.chooseRecipe('w4a16', 2);
@@ -264,7 +266,7 @@ export:
     /** Goes on with Tab until something is focused; each stop must be seen to be focused. */
     const tabTo = async (name: RegExp): Promise<void> => {
       // By time and not by stops: on a busy machine a button may be enabled only on the second round.
-      const end = performance.now() + 20_000;
+      const end = performance.now() + 90_000;
       while (performance.now() < end) {
         await page.keyboard.press('Tab');
         const { label, outlined } = await page.evaluate(() => {

@@ -45,7 +45,7 @@ it('how many windows calibrate together changes no byte of the archive', async (
     archives.push(readFileSync(join(folder, `${name}.tamp.zip`)));
   }
   for (const other of archives.slice(1)) expect(other.equals(archives[0])).toBe(true);
-}, 120_000);
+}, 300_000);
 
 it('a run with the smallest limit of memory that would do keeps near to it', async () => {
   const file = recipe('limited', '{ batchSize: 48 }', 'samples: 48, sequenceLength: 256');
@@ -60,4 +60,4 @@ it('a run with the smallest limit of memory that would do keeps near to it', asy
   expect(stderr).toMatch(new RegExp(`To fit ${limit} MB of memory: calibrating \\d\\d? windows? at a time`));
   // As near as plans must come.
   expect(JSON.parse(stdout).peakMemoryBytes).toBeLessThan(1.25e6 * limit);
-}, 60_000);
+}, 300_000);

@@ -62,5 +62,5 @@ it.each(['mlp', 'cnn'])(
     expect(sizes.after).toBeLessThan(0.3 * sizes.before);
     expect(artifacts).toHaveLength(1);
   },
-  60_000,
+  180_000,
 );

@@ -116,7 +116,7 @@ describe('tamp generate', () => {
   const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
   it.skipIf(!existsSync(driver) && process.env.TAMP_REQUIRE_DRIVERS !== '1')(
     'gives the same text on WebGPU',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const args = ['generate', 'model.tamp.zip', '--prompt', 'def f(', '--max-tokens', '6', '--quiet'];
       const cpu = await run(...args);

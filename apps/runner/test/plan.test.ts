@@ -33,5 +33,5 @@ it.each([
       expect(diskBytes, stage).toBeGreaterThanOrEqual(0);
     }
   },
-  60_000,
+  180_000,
 );

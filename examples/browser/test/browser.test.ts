@@ -66,7 +66,7 @@ describe.skipIf(!hasChromium('tests of all packages'))('in Chromium', () => {
     open = await startFileServer({ folders, isolated: false });
     browser = await launchChromium();
     opened.push(isolated, open, browser);
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     for (const resource of opened.reverse()) await resource.close();
     rmSync(folder, { recursive: true, force: true });
@@ -74,6 +74,7 @@ describe.skipIf(!hasChromium('tests of all packages'))('in Chromium', () => {
 
   async function openPage(server: FileServer, path = 'page/index.html'): Promise<Page> {
     const page = await browser.newPage();
+    page.setDefaultTimeout(150_000);
     await page.goto(`${server.origin}/${path}`);
     if (path.startsWith('page/')) await page.waitForFunction(() => 'testPage' in globalThis);
     return page;
@@ -98,7 +99,7 @@ describe.skipIf(!hasChromium('tests of all packages'))('in Chromium', () => {
 
   it.each(Object.keys(exercises))(
     '%s works in a page and in a worker',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (name) => {
       const page = await openPage(open);
       const models = `${open.origin}/fixtures`;

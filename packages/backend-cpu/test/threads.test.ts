@@ -23,7 +23,7 @@ describe('threads', () => {
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
       cwd: import.meta.dirname,
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 150_000,
     });
     expect(output.trim()).toBe('3 300');
   });

@@ -21,7 +21,7 @@ describe.skipIf(!hasChromium('WebGPU tests'))('WebGPU in Chromium', () => {
     await tf.setBackend('tamp-cpu');
     written = await writeTinyLlamaArchives();
     page = await startChromiumPage();
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     await page.close();
     tf.removeBackend('tamp-cpu');
@@ -46,7 +46,7 @@ describe.skipIf(!hasChromium('WebGPU tests'))('WebGPU in Chromium', () => {
 
   it.each(['webgl', 'wasm'] as const)(
     "tfjs's %s backend refuses packed weights by name and runs others",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (backend) => {
       const require = createRequire(import.meta.url);
       const wasm = dirname(require.resolve('@tensorflow/tfjs-backend-wasm'));

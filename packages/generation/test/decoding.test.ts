@@ -6,7 +6,7 @@ import { testBackends } from './world/test-backends.js';
 import { type Form, forms, type TinyLlama, tinyLlama } from './world/tiny-llama.js';
 
 // A software adapter compiles some pipelines for seconds, and tfjs's own CPU backend is slow.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const backends = await testBackends();
 const text =

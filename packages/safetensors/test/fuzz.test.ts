@@ -326,7 +326,7 @@ describe('mutated headers', () => {
   });
 
   it(`each of ${cases} opens correctly or gives a TampError, in little memory`, {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async ({ annotate }) => {
     const random = seededRandom(20_240_229);
     const problems = new Map<string, number>();
@@ -386,7 +386,7 @@ describe('mutated headers', () => {
   });
 
   it('the most tensors that the default limits let through stay within the limit of memory', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const count = 200_000;
     const parts = Array.from(
@@ -425,7 +425,7 @@ describe('mutated headers', () => {
     ['an escaped name', '{"', '\\u0061', '":1}'],
   ])(
     'a large header of %s costs little more than its text',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (_, start, repeated, end) => {
       const headerBytes = 8 * 2 ** 20;
       const header =

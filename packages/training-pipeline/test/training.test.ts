@@ -184,7 +184,7 @@ test.each([
     const stored = layers.reduce((sum, { bytesAfter }) => sum + bytesAfter, 4 * (64 + 10));
     expect(Math.abs(stored - history[19].figures.bytes)).toBeLessThanOrEqual(6);
   },
-  120_000,
+  300_000,
 );
 
 test('early stopping', async () => {

@@ -39,7 +39,7 @@ export class Playground {
       viewport: { width: view.width ?? 1280, height: 900 },
       colorScheme: view.colorScheme ?? 'light',
     });
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(150_000);
     const playground = new Playground(page);
     await page.goto(url);
     await playground.ready();

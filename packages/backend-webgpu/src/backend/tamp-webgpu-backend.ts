@@ -79,14 +79,15 @@ export class TampWebGpuBackend extends WebGPUBackend {
 
   /** The loss of the device, if it comes within some time. */
   async #lossWithin(milliseconds: number): Promise<TampError | undefined> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let stop = (): void => {};
     const timeout = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, milliseconds);
+      const timer = setTimeout(resolve, milliseconds);
+      stop = () => clearTimeout(timer);
     });
     try {
       return await Promise.race([this.lost, timeout]);
     } finally {
-      clearTimeout(timer);
+      stop();
     }
   }
 

@@ -45,6 +45,7 @@ async function bundle(): Promise<string> {
 
 async function openPage(browser: Browser, files: ReadonlyMap<string, string>): Promise<Page> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(150_000);
   const script = await bundle();
   await page.route(`${origin}/**`, (route) => {
     const { pathname } = new URL(route.request().url());
