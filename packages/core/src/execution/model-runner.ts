@@ -174,8 +174,9 @@ export function createModelRunner(model: Model): ModelRunner {
           return operands.includes(result) ? result.clone() : result;
         });
       } catch (error) {
-        // An operator knows what is wrong, but not where in the model.
-        throw error instanceof TampError ? error.located({ layer: node.scope || node.name }) : error;
+        // An operator knows what is wrong, but not where in the model. A device that is lost is so for every layer.
+        const ofLayer = error instanceof TampError && error.code !== 'io';
+        throw ofLayer ? error.located({ layer: node.scope || node.name }) : error;
       }
     };
 
