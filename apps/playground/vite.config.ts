@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { defineConfig, type UserConfig } from 'vite';
 import { shippedFiles } from './vite/shipped-files.js';
+import { shippedRecipes } from './vite/shipped-recipes.js';
+
+const example = join(import.meta.dirname, '../../examples/tiny-llama');
 
 /** Lets the page have threads: shared memory needs a page that is isolated from other origins. */
 const isolation = {
@@ -11,7 +14,7 @@ const isolation = {
 const config: UserConfig = defineConfig({
   // Relative addresses: the built folder works at any path of a server.
   base: './',
-  plugins: [shippedFiles(join(import.meta.dirname, '../../examples/tiny-llama'), 'tiny-llama')],
+  plugins: [shippedFiles(example, 'tiny-llama'), shippedRecipes(example)],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: { headers: isolation },
   preview: { headers: isolation },

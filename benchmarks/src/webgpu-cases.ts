@@ -8,14 +8,17 @@ const shapes = [
   [1, 4096, 4096],
   [1, 4096, 14336],
   [8, 4096, 4096],
-  [256, 4096, 4096],
+  [32, 4096, 4096],
+  [128, 4096, 4096],
   [1024, 2048, 2048],
 ] as const;
 
-/** Small enough for a software adapter in a minute. */
+/** One of each kernel, small enough for a software adapter in a few minutes. */
 const smallShapes = [
   [1, 1024, 1024],
-  [64, 512, 512],
+  [1, 4096, 4096],
+  [32, 1024, 1024],
+  [128, 1024, 1024],
 ] as const;
 
 function comparisons([m, k, n]: readonly [number, number, number]): Comparison[] {
@@ -48,12 +51,19 @@ function comparisons([m, k, n]: readonly [number, number, number]): Comparison[]
   ];
 }
 
-/** Products above which 32 queued runs take a software adapter minutes. */
-const softwareLimit = 2 ** 30;
+/** A whole language model, and what the processor of the same machine makes of it. */
+const evaluation = (windows: number): Comparison => ({
+  title: `perplexity of tiny-llama, ${windows === 1 ? 'a window' : `${windows} windows`} of 256 tokens`,
+  benchmark: { kind: 'model', windows },
+  contenders: [tamp('w4a16'), tamp('w8a8'), tamp('float32'), { peer: 'tamp', threads: 1, variant: 'w4a16' }],
+});
 
-/** What `pnpm bench:webgpu` runs: layers of the sizes that language models have, or small ones. */
+/** Products above which 32 queued runs take a software adapter many seconds. */
+const softwareLimit = 2 ** 22;
+
+/** What `pnpm bench:webgpu` runs: layers of the sizes that language models have, or small ones, and a whole model. */
 export function webGpuComparisons(size: 'full' | 'small', software: boolean): Comparison[] {
-  return (size === 'small' ? smallShapes : shapes).flatMap((shape) => {
+  const products = (size === 'small' ? smallShapes : shapes).flatMap((shape) => {
     const [m, k, n] = shape;
     const queued = !software || m * k * n < softwareLimit;
     return comparisons(shape).map((comparison) => ({
@@ -61,4 +71,5 @@ export function webGpuComparisons(size: 'full' | 'small', software: boolean): Co
       contenders: comparison.contenders.filter(({ variant }) => queued || !variant.endsWith('queued')),
     }));
   });
+  return [...products, evaluation(size === 'small' ? 1 : 8)];
 }

@@ -9,8 +9,11 @@ const program = new Command('bench:webgpu')
   .description(
     "Times the WebGPU kernels through Dawn against tfjs's and onnxruntime's, interleaved, as ratios.",
   )
-  .option('--rounds <number>', 'rounds per case', '7')
-  .option('--milliseconds <number>', 'time of one contender in one round', '60')
+  .option('--rounds <number>', 'rounds per case (default: 7, and 3 on a software adapter)')
+  .option(
+    '--milliseconds <number>',
+    'time of one contender in one round (default: 60, and 20 on a software adapter)',
+  )
   .addOption(
     new Option(
       '--size <size>',
@@ -22,8 +25,8 @@ const program = new Command('bench:webgpu')
   .option('--append <file>', 'add the tables alone to this Markdown file, to measure in several runs');
 program.parse();
 const options: {
-  rounds: string;
-  milliseconds: string;
+  rounds?: string;
+  milliseconds?: string;
   size?: 'full' | 'small';
   only?: string;
   write?: string;
@@ -59,11 +62,17 @@ const sections = [
   '',
 ];
 console.log(sections.join('\n'));
-const effort = { rounds: Number(options.rounds), milliseconds: Number(options.milliseconds) };
+const effort = {
+  rounds: Number(options.rounds ?? (software ? 3 : 7)),
+  milliseconds: Number(options.milliseconds ?? (software ? 20 : 60)),
+};
+/** Stands in every title: tables are quoted without their page. */
+const where = `${adapter.replace(/;.*/, '')}${software ? ', software' : ''}`;
 const tables: string[] = [];
 for (const comparison of webGpuComparisons(options.size ?? (software ? 'small' : 'full'), software)) {
   if (!comparison.title.includes(options.only ?? '')) continue;
-  const table = resultTable(await measure(comparison, process.execPath, effort));
+  const title = `${comparison.title} (${where})`;
+  const table = resultTable(await measure({ ...comparison, title }, process.execPath, effort));
   console.log(table);
   tables.push(table);
   if (options.append !== undefined) appendFileSync(options.append, `\n${table}`);

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { runDataFree } from '@tamp/core';
 import { exportArchive, openArchiveFile } from '@tamp/export-zip/node';
@@ -121,7 +123,9 @@ describe.skipIf(!installed)('the playground in Chromium', () => {
   it('takes another model folder with another tokenizer and a text of its own', async () => {
     const playground = await visit();
     const { page } = playground;
-    await page.locator('#model input[webkitdirectory]').setInputFiles(writeThirdPartyFolder(folder));
+    await page
+      .locator('#model input[webkitdirectory]')
+      .setInputFiles(writeThirdPartyFolder(join(folder, 'chosen/small-qwen')));
     await page.locator('.model-name', { hasText: 'small-qwen' }).waitFor();
     expect(await page.locator('#model').textContent()).toContain('Qwen2ForCausalLM');
     await playground.writeRecipe(
@@ -145,6 +149,88 @@ export:
     await page.getByRole('button', { name: 'Continue the prompt' }).click();
     await page.locator('[data-model="compressed"]', { hasText: /\d+ tokens/ }).waitFor();
     expect(await page.locator('[data-model="compressed"] .written').textContent()).toMatch(/^[a-z[\]UNK ]+$/);
+  });
+
+  it('takes a folder that is dropped, and files that are dropped beside it', async () => {
+    const playground = await visit();
+    const { page } = playground;
+    const dropped = writeThirdPartyFolder(join(folder, 'dropped/own-qwen'));
+    await playground.drop(dropped);
+    await page.locator('.model-name', { hasText: 'own-qwen' }).waitFor();
+    expect(await page.locator('#model').textContent()).toMatch(
+      /Qwen2ForCausalLM, .* weights, [\s\S]*own-words\.txt/,
+    );
+    expect(await page.locator('.drop.over').count()).toBe(0);
+    const text = join(folder, 'other-words.txt');
+    writeFileSync(text, 'the water is cold '.repeat(40));
+    await playground.drop(text);
+    await page.locator('#model', { hasText: 'other-words.txt' }).waitFor();
+    expect(await page.locator('.model-name').textContent()).toBe('own-qwen');
+  });
+
+  it('calibrates and generates on WebGPU as on the CPU', { timeout: 180_000 }, async () => {
+    const playground = await visit();
+    const { page } = playground;
+    await playground.drop(writeThirdPartyFolder(join(folder, 'calibrated/own-qwen')));
+    await page.locator('.model-name', { hasText: 'own-qwen' }).waitFor();
+    // Few windows and tokens: a software adapter computes them.
+    const recipes = [
+      { modifier: '{ use: "@tamp/gptq", weights: { bits: 4, groupSize: 32, symmetric: true } }', tokens: 3 },
+      { modifier: '{ use: "@tamp/int8-linear/static" }', tokens: 1 },
+    ];
+    for (const { modifier, tokens } of recipes) {
+      await playground.writeRecipe(
+        () => `model: ./model
+data:
+  calibration: { text: own-words.txt, samples: 2, sequenceLength: 32 }
+  evaluation: { text: own-words.txt, sequenceLength: 32, windows: 2 }
+modifiers: [${modifier}]
+export: [{ to: small.tamp.zip }]
+`,
+      );
+      await playground.ready();
+      const outcomes = [];
+      for (const backend of ['webgpu', 'cpu'] as const) {
+        await playground.compress(backend);
+        const [before, after] = (await playground.figure('perplexity')).map(Number);
+        outcomes.push({ before, after, texts: await playground.continue('the water is', tokens, backend) });
+      }
+      const [gpu, cpu] = outcomes;
+      // The same products in another order of summing.
+      expect(Math.abs(gpu.before / cpu.before - 1)).toBeLessThan(1e-4);
+      expect(gpu.texts[0]).toBe(cpu.texts[0]);
+      // Sums that differ in the last bits can round a weight or an activation to the level beside it.
+      expect(Math.abs(gpu.after / cpu.after - 1)).toBeLessThan(2e-3);
+      expect(gpu.after).not.toBe(gpu.before);
+      expect(gpu.texts[1]).not.toBe('');
+      expect(await playground.tensors('webgpu')).toBe(0);
+    }
+  });
+
+  it('writes a large model while it is made, as the tamp command does', { timeout: 120_000 }, async () => {
+    const playground = await visit();
+    const { page } = playground;
+    // Two tables of 32 MiB and a few kilobytes: just over what recipes call large.
+    const model = writeThirdPartyFolder(join(folder, 'large/own-qwen'), 2 ** 18);
+    const recipe = `model: ./own-qwen
+modifiers: [{ use: "@tamp/weight-only", weights: { bits: 4, groupSize: 32, symmetric: true } }]
+export: [{ to: large.tamp.zip }]
+`;
+    await page.locator('#model input[webkitdirectory]').setInputFiles(model);
+    await page.locator('.model-name', { hasText: 'own-qwen' }).waitFor();
+    await playground.writeRecipe(() => recipe);
+    await playground.ready();
+    await playground.compress();
+    // The archive alone: what was kept between two modifiers is gone.
+    expect(await playground.keptFiles()).toHaveLength(1);
+    const waiting = page.waitForEvent('download');
+    await page.getByRole('link', { name: /^Download large\.tamp\.zip/ }).click();
+    const archive = readFileSync(await save(await waiting));
+
+    writeFileSync(join(folder, 'large/recipe.yaml'), recipe);
+    const tamp = fileURLToPath(new URL('./bin/tamp.js', import.meta.resolve('tamp/package.json')));
+    await promisify(execFile)(process.execPath, [tamp, 'run', join(folder, 'large/recipe.yaml')]);
+    expect(archive.equals(readFileSync(join(folder, 'large/large.tamp.zip')))).toBe(true);
   });
 
   it('says what is wrong with a recipe, where, and what to do, and runs nothing', async () => {

@@ -44,7 +44,8 @@ const seed = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const listed = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
 const exitStatus = `
-Exit status: 0 done, 1 failed, 2 a bad recipe, option or argument, 3 a quality gate was missed, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.`;
+Exit status: 0 done, 1 failed, 2 a bad recipe, option or argument, 3 a quality
+gate was missed, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.`;
 
 /** Bytes from a size as people write it; powers of 1000. */
 function byteCount(text: string): number {
@@ -100,8 +101,9 @@ Examples:
     .addHelpText(
       'after',
       `
-When a quality gate of the recipe is missed, no archive gets its name: an older one stays as it was. Reports are
-written all the same. With --keep the archive is written too; the exit status is 3 either way.
+When a quality gate of the recipe is missed, no archive gets its name: an older
+one stays as it was. Reports are written all the same. With --keep the archive
+is written too; the exit status is 3 either way.
 ${exitStatus}
 
 Examples:
@@ -126,8 +128,8 @@ Examples:
     .addHelpText(
       'after',
       `
-The text is tokenized once without added tokens and cut into whole windows that do not overlap; the loss is over all
-tokens of a window but the first.
+The text is tokenized once without added tokens and cut into whole windows that
+do not overlap; the loss is over all tokens of a window but the first.
 
 Examples:
   $ tamp eval ./tiny-llama --text eval.txt
@@ -163,13 +165,15 @@ Examples:
     .addHelpText(
       'after',
       `
-Only the continuation goes to stdout, exactly as generated; figures go to stderr. It ends at an end token of the model,
-at a stop text, after --max-tokens, or when the model's context is full. The same seed gives the same text.
+Only the continuation goes to stdout, exactly as generated; figures go to
+stderr. It ends at an end token of the model, at a stop text, after
+--max-tokens, or when the model's context is full. The same seed gives the same
+text.
 
 Examples:
   $ tamp generate ./tiny-llama --prompt 'import numpy as'
-  $ tamp generate out/model.tamp.zip --prompt 'def ' --temperature 0.8 --top-p 0.95 --seed 7
-  $ git diff | tamp generate out/model.tamp.zip --prompt - --max-tokens 40 --json`,
+  $ tamp generate out/model.tamp.zip --prompt 'def ' --temperature 0.8 --seed 7
+  $ git diff | tamp generate model.tamp.zip --prompt - --max-tokens 40 --json`,
     )
     .action(act(generateCommand));
 
@@ -186,7 +190,8 @@ Examples:
     .addHelpText(
       'after',
       `
-Times come from a trial: one block of each kind, a few windows, some steps of a training.
+Times come from a trial: one block of each kind, a few windows, some steps of a
+training.
 
 Examples:
   $ tamp plan recipe.yaml

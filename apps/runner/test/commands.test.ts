@@ -85,6 +85,16 @@ describe('tamp run', () => {
     expect(outcome.stdout + outcome.stderr).not.toContain(escapeCharacter);
   });
 
+  it('colours where it is told to, unless it is told not to', async () => {
+    const colored = async (env: Readonly<Record<string, string>>): Promise<boolean> => {
+      const { stdout } = await tamp(['inspect', 'model'], { cwd: folder, env });
+      return stdout.includes(escapeCharacter);
+    };
+    expect(await colored({ FORCE_COLOR: '1' })).toBe(true);
+    expect(await colored({ FORCE_COLOR: '0' })).toBe(false);
+    expect(await colored({ FORCE_COLOR: '1', NO_COLOR: '1' })).toBe(false);
+  });
+
   it('writes the reports, and nothing half-done', () => {
     expect(written()).toEqual(['plain.html', 'plain.json', 'plain.tamp.zip']);
     expect(JSON.parse(readFileSync(join(folder, 'out', 'plain.json'), 'utf8'))).toEqual(
@@ -383,10 +393,13 @@ describe('the other commands', () => {
   });
 
   it('every command has help with examples', async () => {
-    for (const command of ['run', 'eval', 'generate', 'plan', 'validate', 'inspect', 'init', 'schema']) {
-      const { code, stdout } = await run(command, '--help');
+    const commands = ['run', 'eval', 'generate', 'plan', 'validate', 'inspect', 'init', 'schema'];
+    for (const command of [[], ...commands.map((name) => [name])]) {
+      const { code, stdout } = await run(...command, '--help');
       expect(code).toBe(0);
       expect(stdout).toContain('Examples:');
+      // Terminals are 80 wide until somebody makes them wider.
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
   });
 });

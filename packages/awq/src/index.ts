@@ -1,2 +1,2 @@
 export { awq as default } from './modifier.js';
-export type { AwqOptions, AwqSettings, WeightSettings } from './settings.js';
+export type { AwqOptions, AwqSettings } from './settings.js';

@@ -1,22 +1,11 @@
+import { type SchemeChanges, type SchemeOptions, schemeOptionsSchema } from '@tamp/core';
 import { z } from 'zod';
-
-/** How the weights will be rounded by the modifier that follows. */
-export interface WeightSettings {
-  /** 2 to 8. Default 4. */
-  readonly bits: number;
-  /** Default: `group` when there is a group size or fewer than 8 bits, else `channel`. */
-  readonly granularity?: 'group' | 'channel' | 'tensor';
-  /** Default 128. */
-  readonly groupSize?: number;
-  /** Default true. */
-  readonly symmetric: boolean;
-}
 
 /** Every option with its value. */
 export interface AwqSettings {
   readonly targets: readonly string[];
   readonly ignore: readonly string[];
-  readonly weights?: WeightSettings | undefined;
+  readonly weights?: SchemeOptions | undefined;
   readonly observer: 'minmax' | 'mse';
   readonly gridPoints: number;
 }
@@ -31,7 +20,7 @@ export interface AwqOptions {
    * As in the modifier that quantizes them. Default: what modifiers after this one in a recipe say; where none does, 4
    * bits in groups of 128.
    */
-  readonly weights?: Partial<WeightSettings>;
+  readonly weights?: SchemeChanges;
   /** How that modifier finds ranges. Default `mse`. */
   readonly observer?: 'minmax' | 'mse';
   /** Strengths tried, each in two forms. Default 20. */
@@ -47,22 +36,7 @@ export const settingsSchema: z.ZodType<AwqSettings> = z.strictObject({
     .default(['linear'])
     .describe('Layers that will be quantized: operators, module types, names, globs or re:.'),
   ignore: patterns.default([]).describe('Layers that will not be, by the same patterns.'),
-  weights: z
-    .strictObject({
-      bits: z.int().min(2).max(8).default(4).describe('Bits per weight, 2 to 8.'),
-      granularity: z
-        .enum(['group', 'channel', 'tensor'])
-        .optional()
-        .describe(
-          'What shares one scale. Default: group when a group size is given or below 8 bits, else channel.',
-        ),
-      groupSize: z.int().min(1).optional().describe('Weights of a row that share a scale. Default 128.'),
-      symmetric: z.boolean().default(true).describe('Without zero points.'),
-    })
-    .refine(({ groupSize, granularity }) => groupSize === undefined || (granularity ?? 'group') === 'group', {
-      message: 'groupSize goes with granularity group',
-      path: ['groupSize'],
-    })
+  weights: schemeOptionsSchema
     .optional()
     .describe('How the modifier that follows quantizes them. Default: as it says itself.'),
   observer: z.enum(['minmax', 'mse']).default('mse').describe('How that modifier finds ranges.'),

@@ -197,6 +197,7 @@ export {
 export type { ParameterSink, ParameterStore } from './parameters/parameter-store.js';
 export { decodeDense, decodeDenseInto, denseBytes, readDense } from './parameters/read-dense.js';
 export { readParameter } from './parameters/read-parameter.js';
+export { parametersIn } from './parameters/sink-parameters.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
 export { runDataFree } from './pipelines/data-free.js';
 export type { WholeModelOptions } from './pipelines/drive-whole-model.js';
@@ -220,6 +221,11 @@ export {
   scaleCount,
 } from './schemes/scheme.js';
 export { type SchemeOptions, schemeOfOptions } from './schemes/scheme-of-options.js';
+export {
+  type SchemeChanges,
+  schemeChangesSchema,
+  schemeOptionsSchema,
+} from './schemes/scheme-options-schema.js';
 export {
   dequantizeUniform,
   maxUniformBits,

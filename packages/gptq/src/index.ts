@@ -4,6 +4,4 @@ export type {
   GptqOptions,
   GptqSettings,
   RangeSettings,
-  WeightGranularity,
-  WeightSettings,
 } from './settings.js';

@@ -1,21 +1,6 @@
-import type { ScaleFormat } from '@tamp/core';
+import { type ScaleFormat, type SchemeChanges, type SchemeOptions, schemeOptionsSchema } from '@tamp/core';
 import { z } from 'zod';
 import type { ColumnOrder } from './factor/column-order.js';
-
-/** What shares one scale: `groupSize` consecutive weights of a row, a row (output channel), or the whole weight. */
-export type WeightGranularity = 'group' | 'channel' | 'tensor';
-
-/** How weights become integers. */
-export interface WeightSettings {
-  /** 2 to 8. Default 4. */
-  readonly bits: number;
-  /** Default: `group` when there is a group size or fewer than 8 bits, else `channel`. */
-  readonly granularity?: WeightGranularity;
-  /** Weights that share a scale, at granularity `group`; must divide the layer's input width. Default 128. */
-  readonly groupSize?: number;
-  /** Without zero points. Default true. */
-  readonly symmetric: boolean;
-}
 
 /** How the range of a group is found. */
 export interface RangeSettings {
@@ -38,7 +23,7 @@ export interface RangeSettings {
 export interface GptqSettings {
   readonly targets: readonly string[];
   readonly ignore: readonly string[];
-  readonly weights: WeightSettings;
+  readonly weights: SchemeOptions;
   readonly rangeSearch: RangeSettings;
   readonly damping: number;
   readonly order: ColumnOrder;
@@ -52,7 +37,7 @@ export interface GptqOptions {
   readonly targets?: readonly string[];
   /** Layers to leave alone, by the same patterns. Default none. */
   readonly ignore?: readonly string[];
-  readonly weights?: Partial<WeightSettings>;
+  readonly weights?: SchemeChanges;
   readonly rangeSearch?: Partial<RangeSettings>;
   /**
    * Share of the Hessian's mean diagonal that is added to it, so that directions the calibration data hardly shows do
@@ -71,29 +56,6 @@ export interface GptqOptions {
 }
 
 const patterns = z.array(z.string().min(1));
-
-/** A group size says the granularity; another one beside it is a contradiction. */
-function agrees(weights: Partial<WeightSettings>): boolean {
-  return weights.groupSize === undefined || (weights.granularity ?? 'group') === 'group';
-}
-
-const weights = z
-  .strictObject({
-    bits: z.int().min(2).max(8).default(4).describe('Bits per weight, 2 to 8.'),
-    granularity: z
-      .enum(['group', 'channel', 'tensor'])
-      .optional()
-      .describe(
-        'What shares one scale. Default: group when a group size is given or below 8 bits, else channel.',
-      ),
-    groupSize: z
-      .int()
-      .min(1)
-      .optional()
-      .describe("Weights of a row that share a scale; must divide the layer's input width. Default 128."),
-    symmetric: z.boolean().default(true).describe('Without zero points.'),
-  })
-  .refine(agrees, { message: 'groupSize goes with granularity group', path: ['groupSize'] });
 
 const rangeSearch = z.strictObject({
   observer: z
@@ -126,7 +88,7 @@ export const settingsSchema: z.ZodType<GptqSettings> = z.strictObject({
     .default(['linear'])
     .describe('Layers to quantize: operators (linear, conv2d), module types, names, globs or re:.'),
   ignore: patterns.default([]).describe('Layers to leave alone, by the same patterns.'),
-  weights: weights.prefault({}).describe('How weights become integers.'),
+  weights: schemeOptionsSchema.prefault({}).describe('How weights become integers.'),
   rangeSearch: rangeSearch.prefault({}).describe('How the range of a group is found.'),
   damping: z
     .number()

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { registerCpuBackend } from '@tamp/backend-cpu';
-import { matrixShape, readAll, readDense, unpackDense } from '@tamp/core';
+import { type Granularity, matrixShape, readAll, readDense, unpackDense } from '@tamp/core';
 import { fixturePath, readJsonFixture, readTensorFixture } from '@tamp/fixtures';
 import { loadTokenizer } from '@tamp/models';
 import { openModelFolder } from '@tamp/models/node';
 import { runSequential } from '@tamp/sequential-pipeline';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import gptq, { type GptqOptions, type WeightGranularity } from '../src/index.js';
+import gptq, { type GptqOptions } from '../src/index.js';
 
 interface CheckpointConfig {
   readonly quantization_config: {
@@ -18,7 +18,7 @@ interface CheckpointConfig {
           readonly weights: {
             readonly num_bits: number;
             readonly symmetric: boolean;
-            readonly strategy: WeightGranularity;
+            readonly strategy: Granularity['kind'];
             readonly group_size: number | null;
             readonly actorder: 'static' | 'group' | null;
           };

@@ -11,12 +11,8 @@ export type { ModelFolder } from './model-folder.js';
 export { openModel } from './open-model.js';
 export type { LinearScaling } from './rotary/linear-scaling.js';
 export type { Llama3Scaling } from './rotary/llama3-scaling.js';
-export {
-  type RotaryConfig,
-  type RotaryFrequencies,
-  type RotaryScaling,
-  rotaryFrequencies,
-} from './rotary/rotary-frequencies.js';
+export type { RotaryFrequencies } from './rotary/rotary-embedding-attributes.js';
+export { type RotaryConfig, type RotaryScaling, rotaryFrequencies } from './rotary/rotary-frequencies.js';
 export type { YarnScaling } from './rotary/yarn-scaling.js';
 export { type ConvNetOptions, type ConvNetStage, createConvNet } from './sequential/conv-net.js';
 export { createMlp, type MlpOptions } from './sequential/mlp.js';

@@ -6,11 +6,12 @@ import {
   type Model,
   matchOperators,
   matrixShape,
+  type SchemeOptions,
   schemeOfOptions,
   type WeightTarget,
 } from '@tamp/core';
 import { overridden } from './scheme.js';
-import type { WeightOnlySettings, WeightSettings } from './settings.js';
+import type { WeightOnlySettings } from './settings.js';
 
 /** A layer and what its weight will become. */
 export interface ChosenLayer extends WeightTarget {
@@ -27,7 +28,7 @@ const kinds = ['linear', 'embedding'];
 export function chooseLayers(model: Model, settings: WeightOnlySettings): readonly ChosenLayer[] {
   const targets = chooseWeightTargets(model, settings, kinds);
   const names = new Set(targets.map(({ node }) => node.name));
-  const weightsOf = new Map<string, WeightSettings>();
+  const weightsOf = new Map<string, SchemeOptions>();
   for (const { targets: patterns, weights } of settings.overrides) {
     for (const { name } of matchOperators(model.graph, { targets: patterns }, (node) =>
       names.has(node.name),

@@ -1,27 +1,18 @@
-import type { ScaleFormat } from '@tamp/core';
+import {
+  type ScaleFormat,
+  type SchemeChanges,
+  type SchemeOptions,
+  schemeChangesSchema,
+  schemeOptionsSchema,
+} from '@tamp/core';
 import { z } from 'zod';
-
-/** What shares one scale: `groupSize` consecutive weights of a row, a row (output channel), or the whole weight. */
-export type WeightGranularity = 'group' | 'channel' | 'tensor';
-
-/** How weights become integers. */
-export interface WeightSettings {
-  /** 2 to 8. Default 4. */
-  readonly bits: number;
-  /** Default: `group` when there is a group size or fewer than 8 bits, else `channel`. */
-  readonly granularity?: WeightGranularity;
-  /** Weights that share a scale, at granularity `group`; must divide the layer's input width. Default 128. */
-  readonly groupSize?: number;
-  /** Without zero points. Default true. */
-  readonly symmetric: boolean;
-}
 
 /** Other settings for some of the layers. */
 export interface WeightOverride {
   /** Patterns as in `targets`; each must match a layer that is quantized. */
   readonly targets: readonly string[];
   /** What differs from `weights`. Giving a granularity or a group size drops both of `weights`. */
-  readonly weights: Partial<WeightSettings>;
+  readonly weights: SchemeChanges;
 }
 
 /** How the range of a group is found. */
@@ -45,7 +36,7 @@ export interface RangeSettings {
 export interface WeightOnlySettings {
   readonly targets: readonly string[];
   readonly ignore: readonly string[];
-  readonly weights: WeightSettings;
+  readonly weights: SchemeOptions;
   readonly overrides: readonly WeightOverride[];
   readonly rangeSearch: RangeSettings;
   readonly scaleDtype: ScaleFormat;
@@ -58,7 +49,7 @@ export interface WeightOnlyOptions {
   readonly targets?: readonly string[];
   /** Layers to leave alone, by the same patterns. Default none. */
   readonly ignore?: readonly string[];
-  readonly weights?: Partial<WeightSettings>;
+  readonly weights?: SchemeChanges;
   /** Other weight settings for some layers; a later one wins. Default none. */
   readonly overrides?: readonly WeightOverride[];
   readonly rangeSearch?: Partial<RangeSettings>;
@@ -72,44 +63,10 @@ export interface WeightOnlyOptions {
 }
 
 const patterns = z.array(z.string().min(1));
-const bits = z.int().min(2).max(8).describe('Bits per weight, 2 to 8.');
-const granularity = z
-  .enum(['group', 'channel', 'tensor'])
-  .describe(
-    'What shares one scale. Default: group when a group size is given or below 8 bits, else channel.',
-  );
-const groupSize = z
-  .int()
-  .min(1)
-  .describe("Weights of a row that share a scale; must divide the layer's input width. Default 128.");
-const symmetric = z.boolean().describe('Without zero points.');
-
-/** A group size says the granularity; another one beside it is a contradiction. */
-function agrees(weights: Partial<WeightSettings>): boolean {
-  return weights.groupSize === undefined || (weights.granularity ?? 'group') === 'group';
-}
-const contradiction = { message: 'groupSize goes with granularity group', path: ['groupSize'] };
-
-const weights = z
-  .strictObject({
-    bits: bits.default(4),
-    granularity: granularity.optional(),
-    groupSize: groupSize.optional(),
-    symmetric: symmetric.default(true),
-  })
-  .refine(agrees, contradiction);
-
 const override = z
   .strictObject({
     targets: patterns.min(1).describe('Layers, by the same patterns as targets.'),
-    weights: z
-      .strictObject({
-        bits: bits.optional(),
-        granularity: granularity.optional(),
-        groupSize: groupSize.optional(),
-        symmetric: symmetric.optional(),
-      })
-      .refine(agrees, contradiction),
+    weights: schemeChangesSchema,
   })
   .describe('Other weight settings for some layers.');
 
@@ -146,7 +103,7 @@ export const settingsSchema: z.ZodType<WeightOnlySettings> = z.strictObject({
     .default(['linear'])
     .describe('Layers to quantize: operators, module types, names, globs or re:.'),
   ignore: patterns.default([]).describe('Layers to leave alone, by the same patterns.'),
-  weights: weights.prefault({}).describe('How weights become integers.'),
+  weights: schemeOptionsSchema.prefault({}).describe('How weights become integers.'),
   overrides: z
     .array(override)
     .default([])

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
-import { matrixShape, packDense, readAll, readDense } from '@tamp/core';
+import { type Granularity, matrixShape, packDense, readAll, readDense } from '@tamp/core';
 import { fixturePath, readJsonFixture, readTensorFixture } from '@tamp/fixtures';
 import { checkpointModel } from '@tamp/fixtures/checkpoint-model';
 import { describe, expect, test } from 'vitest';
-import { quantizeWeights, type WeightGranularity } from '../src/index.js';
+import { quantizeWeights } from '../src/index.js';
 
 interface CheckpointConfig {
   readonly quantization_config: {
@@ -16,7 +16,7 @@ interface CheckpointConfig {
           readonly weights: {
             readonly num_bits: number;
             readonly symmetric: boolean;
-            readonly strategy: WeightGranularity;
+            readonly strategy: Granularity['kind'];
             readonly group_size: number | null;
           };
         }

@@ -1,7 +1,7 @@
+import { shippedRecipes } from 'virtual:shipped-recipes';
 import { effect, type Signal, signal } from '@preact/signals';
 import type { JsonSchema, RecipePlan } from '@tamp/recipe';
 import type { Problem } from '../engine/failure.js';
-import { shippedRecipes } from '../recipe/shipped-recipes.js';
 import { engineOf, engineWith } from './engines.js';
 import { problemsOf } from './problems-of.js';
 import { workspace } from './workspace.js';

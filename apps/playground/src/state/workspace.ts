@@ -68,3 +68,21 @@ export async function takeFiles(list: readonly NamedFile[]): Promise<void> {
   const { model: kept } = state.workspace;
   await open(kept.name, async () => kept);
 }
+
+/** Takes what is being dropped; says so when the browser does not give it. */
+export async function takeDrop(dropped: Promise<readonly NamedFile[]>): Promise<void> {
+  let list: readonly NamedFile[];
+  try {
+    list = await dropped;
+  } catch (error) {
+    const problem = `the browser cannot read it: ${error instanceof Error ? error.message : String(error)}`;
+    const remedy = 'Choose it with one of the buttons.';
+    modelState.value = {
+      kind: 'refused',
+      name: 'What was dropped',
+      problems: [{ problem, at: {}, remedy }],
+    };
+    return;
+  }
+  await takeFiles(list);
+}

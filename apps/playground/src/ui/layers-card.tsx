@@ -1,11 +1,14 @@
 import type { LayerReport } from '@tamp/core';
 import { bytesText } from '@tamp/report';
-import { errorChart, sizeChart } from '@tamp/report/page';
+import type { errorChart, sizeChart } from '@tamp/report/page';
 import type { JSX } from 'preact';
 import { useCallback } from 'preact/hooks';
 import { runState } from '../state/run.js';
 import { Card } from './card.js';
 import { Chart } from './chart.js';
+import { loadReportPage } from './load-report-page.js';
+import { NotLoaded } from './not-loaded.js';
+import { useLoaded } from './use-loaded.js';
 
 function LayerTable({ layers }: { readonly layers: readonly LayerReport[] }): JSX.Element {
   return (
@@ -44,9 +47,17 @@ function LayerTable({ layers }: { readonly layers: readonly LayerReport[] }): JS
   );
 }
 
-function LayerCharts({ layers }: { readonly layers: readonly LayerReport[] }): JSX.Element {
-  const drawSizes = useCallback((width: number) => sizeChart(document, layers, { width }), [layers]);
-  const drawErrors = useCallback((width: number) => errorChart(document, layers, { width }), [layers]);
+function DrawnLayers({
+  layers,
+  sizes,
+  errors,
+}: {
+  readonly layers: readonly LayerReport[];
+  readonly sizes: typeof sizeChart;
+  readonly errors: typeof errorChart;
+}): JSX.Element {
+  const drawSizes = useCallback((width: number) => sizes(document, layers, { width }), [layers, sizes]);
+  const drawErrors = useCallback((width: number) => errors(document, layers, { width }), [layers, errors]);
   const hasErrors = layers.some(({ relativeError }) => relativeError !== undefined);
   return (
     <div class="charts">
@@ -62,6 +73,20 @@ function LayerCharts({ layers }: { readonly layers: readonly LayerReport[] }): J
       )}
     </div>
   );
+}
+
+function LayerCharts({ layers }: { readonly layers: readonly LayerReport[] }): JSX.Element {
+  const charts = useLoaded(loadReportPage);
+  switch (charts.kind) {
+    case 'loading':
+      return <p class="muted">Drawing …</p>;
+    case 'failed':
+      return <NotLoaded what="the code that draws the charts" />;
+    case 'loaded': {
+      const { sizeChart, errorChart } = charts.module;
+      return <DrawnLayers layers={layers} sizes={sizeChart} errors={errorChart} />;
+    }
+  }
 }
 
 /** What happened to each layer. */

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { chosenFiles } from '../files/chosen-files.js';
 import { droppedFiles } from '../files/dropped-files.js';
 import { runState } from '../state/run.js';
-import { modelState, openShipped, recipeFiles, takeFiles } from '../state/workspace.js';
+import { modelState, openShipped, recipeFiles, takeDrop, takeFiles } from '../state/workspace.js';
 import { Card } from './card.js';
 import { ProblemList } from './problem-list.js';
 
@@ -86,7 +86,7 @@ export function ModelCard(): JSX.Element {
           event.preventDefault();
           over.value = false;
           if (event.dataTransfer === null || busy) return;
-          void droppedFiles(event.dataTransfer).then(takeFiles);
+          void takeDrop(droppedFiles(event.dataTransfer));
         }}
       >
         <div role="status" aria-live="polite">

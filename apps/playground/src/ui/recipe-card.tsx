@@ -1,12 +1,14 @@
+import { shippedRecipes } from 'virtual:shipped-recipes';
 import { effect, useSignal } from '@preact/signals';
 import { amountText, bytesText } from '@tamp/report';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { createRecipeEditor, type RecipeEditor } from '../recipe/create-editor.js';
-import { shippedRecipes } from '../recipe/shipped-recipes.js';
+import type { Problem } from '../engine/failure.js';
+import type { RecipeEditor } from '../recipe/create-editor.js';
 import { recipeCheck, recipeSchema, recipeText } from '../state/recipe.js';
 import { Card } from './card.js';
 import { ProblemList } from './problem-list.js';
+import { useLoaded } from './use-loaded.js';
 
 /** What the recipe would do, or that it is looked at. */
 function Outlook(): JSX.Element {
@@ -22,14 +24,35 @@ function Outlook(): JSX.Element {
   );
 }
 
+const loadEditor = (): Promise<typeof import('../recipe/create-editor.js')> =>
+  import('../recipe/create-editor.js');
+
+/** The text before its editor is there, and where the editor cannot be fetched. */
+function PlainText({ editable }: { readonly editable: boolean }): JSX.Element {
+  return (
+    <textarea
+      class="plain-recipe"
+      aria-labelledby="recipe-title"
+      spellcheck={false}
+      readOnly={!editable}
+      rows={recipeText.value.split('\n').length}
+      value={recipeText.value}
+      onInput={({ currentTarget }) => {
+        recipeText.value = currentTarget.value;
+      }}
+    />
+  );
+}
+
 /** The choice of a recipe, and its text. */
 export function RecipeCard(): JSX.Element {
   const parent = useRef<HTMLDivElement>(null);
   const editor = useRef<RecipeEditor | null>(null);
   const chosen = useSignal(shippedRecipes[0]?.name ?? '');
+  const loaded = useLoaded(loadEditor);
   useEffect(() => {
-    if (parent.current === null) return undefined;
-    const created = createRecipeEditor({
+    if (parent.current === null || loaded.kind !== 'loaded') return undefined;
+    const created = loaded.module.createRecipeEditor({
       parent: parent.current,
       text: recipeText.value,
       labelledBy: 'recipe-title',
@@ -49,8 +72,9 @@ export function RecipeCard(): JSX.Element {
       stopText();
       stopProblems();
       created.destroy();
+      editor.current = null;
     };
-  }, []);
+  }, [loaded]);
   const check = recipeCheck.value;
   return (
     <Card
@@ -76,14 +100,23 @@ export function RecipeCard(): JSX.Element {
         </label>
       }
     >
-      <div class="editor" ref={parent} />
+      <div class="editor" ref={parent}>
+        {loaded.kind !== 'loaded' && <PlainText editable={loaded.kind === 'failed'} />}
+      </div>
       <p class="hint" id="recipe-hint">
-        Ctrl-Space completes. Tab leaves the editor.
+        {loaded.kind === 'failed'
+          ? 'The editor cannot be fetched: this is plain text.'
+          : 'Ctrl-Space completes. Tab leaves the editor.'}
       </p>
       <div role="status" aria-live="polite">
         <Outlook />
         {check.kind === 'wrong' && (
-          <ProblemList problems={check.problems} onPick={(problem) => editor.current?.goTo(problem)} />
+          <ProblemList
+            problems={check.problems}
+            {...(loaded.kind === 'loaded'
+              ? { onPick: (problem: Problem) => editor.current?.goTo(problem) }
+              : {})}
+          />
         )}
       </div>
     </Card>

@@ -1,11 +1,13 @@
 import { bytesText, missedGateText, percentText, qualityRows } from '@tamp/report';
-import { reportPage } from '@tamp/report/page';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { RunReport } from '../engine/jobs/run-recipe.js';
 import { runState } from '../state/run.js';
 import { Card } from './card.js';
 import { Download } from './download.js';
+import { loadReportPage } from './load-report-page.js';
+import { NotLoaded } from './not-loaded.js';
+import { useLoaded } from './use-loaded.js';
 
 function Figure({
   name,
@@ -36,31 +38,36 @@ function Figure({
 
 function Downloads({ report }: { readonly report: RunReport }): JSX.Element {
   const { result, archives } = report;
-  const page = useMemo(
-    () => new Blob([reportPage(result, document.implementation.createHTMLDocument())], { type: 'text/html' }),
-    [result],
-  );
+  const code = useLoaded(loadReportPage);
+  const page = useMemo(() => {
+    if (code.kind !== 'loaded') return undefined;
+    const text = code.module.reportPage(result, document.implementation.createHTMLDocument());
+    return new Blob([text], { type: 'text/html' });
+  }, [result, code]);
   const data = useMemo(
     () => new Blob([`${JSON.stringify(result, null, 2)}\n`], { type: 'application/json' }),
     [result],
   );
   const name = (archives[0]?.name ?? 'report').replace(/\.tamp\.zip$/, '');
   return (
-    <div class="row">
-      {archives.flatMap(({ parts }) =>
-        parts.map((part) => (
-          <Download
-            key={part.name}
-            name={part.name}
-            blob={part.blob}
-            label={`Download ${part.name}, ${bytesText(part.blob.size)}`}
-            primary
-          />
-        )),
-      )}
-      <Download name={`${name}.html`} blob={page} label="Report" />
-      <Download name={`${name}.json`} blob={data} label="Figures as JSON" />
-    </div>
+    <>
+      {code.kind === 'failed' && <NotLoaded what="the code that writes the report" />}
+      <div class="row">
+        {archives.flatMap(({ parts }) =>
+          parts.map((part) => (
+            <Download
+              key={part.name}
+              name={part.name}
+              blob={part.blob}
+              label={`Download ${part.name}, ${bytesText(part.blob.size)}`}
+              primary
+            />
+          )),
+        )}
+        {page !== undefined && <Download name={`${name}.html`} blob={page} label="Report" />}
+        <Download name={`${name}.json`} blob={data} label="Figures as JSON" />
+      </div>
+    </>
   );
 }
 

@@ -46,6 +46,22 @@ export class Playground {
     return playground;
   }
 
+  /** Drops a file or a folder of this machine onto the model's card, as from a file manager. */
+  async drop(path: string): Promise<void> {
+    const box = await this.page.locator('#model .drop').boundingBox();
+    if (box === null) throw new Error('there is nothing to drop on');
+    const session = await this.page.context().newCDPSession(this.page);
+    const event = {
+      x: box.x + box.width / 2,
+      y: box.y + box.height / 2,
+      data: { items: [], files: [path], dragOperationsMask: 1 },
+    };
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      await session.send('Input.dispatchDragEvent', { type, ...event });
+    }
+    await session.detach();
+  }
+
   /** Waits until the recipe can be run. */
   async ready(): Promise<void> {
     await this.page.locator('#recipe .good', { hasText: 'Ready' }).waitFor();
@@ -68,7 +84,8 @@ export class Playground {
   }
 
   /** Runs the recipe to its result. */
-  async compress(): Promise<void> {
+  async compress(backend: 'cpu' | 'webgpu' = 'cpu'): Promise<void> {
+    await this.page.locator(`#run input[value="${backend}"]`).check();
     await this.page.getByRole('button', { name: 'Compress', exact: true }).click();
     await this.page.locator('#result').waitFor();
   }
@@ -78,6 +95,21 @@ export class Playground {
     const figure = this.page.locator(`#result [data-figure="${name}"]`);
     const [before, after] = await figure.locator('.before, .after').allTextContents();
     return [before, after];
+  }
+
+  /** Lets both models continue a prompt, and gives what they write. */
+  async continue(prompt: string, tokens: number, backend: 'cpu' | 'webgpu'): Promise<readonly string[]> {
+    const card = this.page.locator('#continuation');
+    await card.getByLabel('Prompt').fill(prompt);
+    await card.getByLabel('Tokens').fill(`${tokens}`);
+    await card.locator(`input[value="${backend}"]`).check();
+    await card.getByRole('button', { name: 'Continue the prompt' }).click();
+    await card.getByRole('button', { name: 'Stop' }).waitFor();
+    await card.getByRole('button', { name: 'Continue the prompt' }).waitFor();
+    for (const side of ['float', 'compressed']) {
+      await card.locator(`[data-model="${side}"]`, { hasText: `${tokens} tokens` }).waitFor();
+    }
+    return card.locator('.written').allTextContents();
   }
 
   /** The worker that computes with a tfjs backend. */

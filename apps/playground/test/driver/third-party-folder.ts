@@ -10,9 +10,9 @@ const words =
     ' ',
   );
 /** Words, and the token for all others. */
-const vocabulary = words.length + 1;
+const knownTokens = words.length + 1;
 
-const shapes: Readonly<Record<string, readonly number[]>> = {
+const shapesOf = (vocabulary: number): Readonly<Record<string, readonly number[]>> => ({
   'model.embed_tokens.weight': [vocabulary, hidden],
   'model.layers.0.input_layernorm.weight': [hidden],
   'model.layers.0.self_attn.q_proj.weight': [hidden, hidden],
@@ -28,9 +28,9 @@ const shapes: Readonly<Record<string, readonly number[]>> = {
   'model.layers.0.mlp.down_proj.weight': [hidden, intermediate],
   'model.norm.weight': [hidden],
   'lm_head.weight': [vocabulary, hidden],
-};
+});
 
-const config = {
+const configOf = (vocabulary: number): object => ({
   architectures: ['Qwen2ForCausalLM'],
   model_type: 'qwen2',
   hidden_size: hidden,
@@ -45,7 +45,7 @@ const config = {
   tie_word_embeddings: false,
   vocab_size: vocabulary,
   torch_dtype: 'float32',
-};
+});
 
 /** A tokenizer of whole words: as unlike the shipped model's as it gets. */
 const tokenizer = {
@@ -64,11 +64,14 @@ const tokenizer = {
   },
 };
 
-/** Writes a random Qwen2 of one layer in two shards, with a tokenizer of its own and a text for it. */
-export function writeThirdPartyFolder(parent: string): string {
-  const folder = join(parent, 'small-qwen');
-  mkdirSync(folder);
+/**
+ * Writes a random Qwen2 of one layer in two shards, with a tokenizer of its own and a text for it, into `folder`. A
+ * larger `vocabulary` than the tokenizer knows makes a larger model.
+ */
+export function writeThirdPartyFolder(folder: string, vocabulary: number = knownTokens): string {
+  mkdirSync(folder, { recursive: true });
   const random = randomSource(7);
+  const shapes = shapesOf(vocabulary);
   const names = Object.keys(shapes);
   const shards = {
     'model-00001-of-00002.safetensors': names.slice(0, 6),
@@ -84,7 +87,7 @@ export function writeThirdPartyFolder(parent: string): string {
     join(folder, 'model.safetensors.index.json'),
     JSON.stringify({ metadata: {}, weight_map: weightMap }),
   );
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(configOf(vocabulary)));
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
   writeFileSync(join(folder, 'tokenizer_config.json'), '{}');
   writeFileSync(

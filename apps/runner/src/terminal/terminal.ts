@@ -15,15 +15,19 @@ export interface Terminal {
   /** Whether a moving display can be drawn. */
   readonly live: boolean;
   readonly quiet: boolean;
-  /** For results; off when stdout is no terminal or NO_COLOR is set. */
+  /** Characters in a line of stdout; absent where it is no terminal. */
+  readonly columns?: number;
+  /** For results; off when stdout is no terminal, unless FORCE_COLOR is set, and when NO_COLOR is. */
   readonly colors: Colors;
   /** For words and errors, likewise for stderr. */
   readonly wordColors: Colors;
 }
 
 function colorsFor(stream: NodeJS.WriteStream): Colors {
-  const refused = (process.env.NO_COLOR ?? '') !== '' || process.env.TERM === 'dumb';
-  return createColors(stream.isTTY === true && !refused);
+  const { NO_COLOR = '', FORCE_COLOR = '', TERM } = process.env;
+  if (NO_COLOR !== '') return createColors(false);
+  if (FORCE_COLOR !== '') return createColors(FORCE_COLOR !== '0');
+  return createColors(stream.isTTY === true && TERM !== 'dumb');
 }
 
 /** The process's own terminal. */
@@ -39,6 +43,7 @@ export function processTerminal(options: { readonly quiet?: boolean } = {}): Ter
     fail: (text) => void stderr.write(`${text}\n`),
     live: !quiet && stdout.isTTY === true && stderr.isTTY === true,
     quiet,
+    ...(stdout.isTTY === true ? { columns: stdout.columns } : {}),
     colors: colorsFor(stdout),
     wordColors: colorsFor(stderr),
   };

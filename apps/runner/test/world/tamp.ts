@@ -30,7 +30,8 @@ export function tamp(args: readonly string[], options: CommandOptions): Promise<
   const { cwd, interruptAt, interruptAtOutput = false, input, signal = 'SIGINT' } = options;
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
-    env: { ...process.env, ...options.env },
+    // Whatever the tests themselves were started with.
+    env: { ...process.env, FORCE_COLOR: '', NO_COLOR: '', ...options.env },
     stdio: 'pipe',
   });
   // A command that does not read it may be gone before it is written.

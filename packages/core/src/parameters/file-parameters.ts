@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ByteSource, checkRange } from '../bytes/byte-source.js';
+import type { ReadableSink } from '../bytes/byte-sink.js';
 import { fileError } from '../bytes/file-error.js';
 import { TampError } from '../errors/tamp-error.js';
-import { moveStorage, type ParameterStore } from './parameter-store.js';
-
-/** Bytes copied at a time. */
-const pieceBytes = 8 * 2 ** 20;
+import type { ParameterStore } from './parameter-store.js';
+import { parametersIn } from './sink-parameters.js';
 
 async function readAt(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(end - start);
@@ -17,6 +15,41 @@ async function readAt(file: FileHandle, start: number, end: number): Promise<Uin
     filled += bytesRead;
   }
   return bytes;
+}
+
+/** A file without a name, which the system forgets once it is closed. */
+function namelessSink(file: FileHandle, path: string): ReadableSink {
+  let length = 0;
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await file.close();
+  };
+  return {
+    async write(bytes) {
+      try {
+        for (let written = 0; written < bytes.length; ) {
+          const rest = bytes.length - written;
+          const { bytesWritten } = await file.write(bytes, written, rest, length);
+          written += bytesWritten;
+          length += bytesWritten;
+        }
+      } catch (cause) {
+        throw fileError(cause, path, 'finished parameters cannot be kept');
+      }
+    },
+    async read(start, end) {
+      if (closed) throw new TampError('is closed', { code: 'usage', at: { file: path } });
+      try {
+        return await readAt(file, start, end);
+      } catch (cause) {
+        throw fileError(cause, path, 'cannot be read');
+      }
+    },
+    finish: close,
+    abort: close,
+  };
 }
 
 /**
@@ -32,53 +65,5 @@ export async function parameterFile(folder: string): Promise<ParameterStore> {
   } catch (cause) {
     throw fileError(cause, path, 'finished parameters cannot be kept');
   }
-  let length = 0;
-  let closed = false;
-
-  const rangeOf = (label: string, start: number, byteLength: number): ByteSource => ({
-    label,
-    byteLength,
-    async read(from, to) {
-      checkRange(this, from, to);
-      if (closed) throw new TampError('is closed', { code: 'usage', at: { file: path } });
-      try {
-        return await readAt(file, start + from, start + to);
-      } catch (cause) {
-        throw fileError(cause, path, 'cannot be read');
-      }
-    },
-  });
-
-  const move = async (source: ByteSource): Promise<ByteSource> => {
-    const start = length;
-    length += source.byteLength;
-    for (let from = 0; from < source.byteLength; from += pieceBytes) {
-      const bytes = await source.read(from, Math.min(source.byteLength, from + pieceBytes));
-      try {
-        for (let written = 0; written < bytes.length; ) {
-          const { bytesWritten } = await file.write(
-            bytes,
-            written,
-            bytes.length - written,
-            start + from + written,
-          );
-          written += bytesWritten;
-        }
-      } catch (cause) {
-        throw fileError(cause, path, 'finished parameters cannot be kept');
-      }
-    }
-    return rangeOf(source.label, start, source.byteLength);
-  };
-
-  return {
-    async put(parameter) {
-      return { ...parameter, storage: await moveStorage(parameter.storage, move) };
-    },
-    async close() {
-      if (closed) return;
-      closed = true;
-      await file.close();
-    },
-  };
+  return parametersIn(namelessSink(file, path));
 }

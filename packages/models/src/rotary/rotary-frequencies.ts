@@ -1,6 +1,7 @@
 import { defaultFrequencies } from './default-frequencies.js';
 import { type LinearScaling, scaleLinearly } from './linear-scaling.js';
 import { type Llama3Scaling, llama3Frequencies } from './llama3-scaling.js';
+import type { RotaryFrequencies } from './rotary-embedding-attributes.js';
 import { type YarnScaling, yarnFrequencies } from './yarn-scaling.js';
 
 /** How frequencies are stretched for contexts longer than those a model was first trained on. */
@@ -13,14 +14,6 @@ export interface RotaryConfig {
   /** Base of the wavelengths. */
   readonly theta: number;
   readonly scaling: RotaryScaling;
-}
-
-/** Attributes of the operator `rotary_embedding`. */
-export interface RotaryFrequencies {
-  /** headSize / 2 inverse frequencies, each a float32. */
-  readonly frequencies: readonly number[];
-  /** Factor on cos and sin. */
-  readonly attentionScale: number;
 }
 
 /** The inverse frequencies of a rotary embedding, computed in float32 in the order in which transformers does. */

@@ -1,5 +1,5 @@
 import { wavelengthPowers } from './default-frequencies.js';
-import type { RotaryFrequencies } from './rotary-frequencies.js';
+import type { RotaryFrequencies } from './rotary-embedding-attributes.js';
 
 const { fround } = Math;
 

@@ -1,5 +1,6 @@
 import { type ErrorLocation, TampError } from '@tamp/core';
 import {
+  type Alias,
   type Document,
   type ErrorCode,
   isAlias,
@@ -10,6 +11,8 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
+  type YAMLParseError,
 } from 'yaml';
 import { RecipeError } from '../errors/recipe-error.js';
 
@@ -41,6 +44,28 @@ const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
   BAD_INDENT: 'Indent keys of one mapping by the same number of spaces.',
   MULTIPLE_DOCS: 'Keep one recipe per file.',
 };
+
+/** What is wrong, and the remedy; the parser's words are for programmers in places. */
+function syntaxProblem(error: YAMLParseError): { readonly problem: string; readonly remedy: string } {
+  const unclosed = /^Flow .* must be sufficiently indented and end with a (.)$/.exec(error.message);
+  if (unclosed !== null) {
+    return {
+      problem: `a ${unclosed[1]} is missing before this`,
+      remedy: `Close the bracket that was opened above with ${unclosed[1]}, or indent what is inside of it.`,
+    };
+  }
+  return {
+    problem: error.code === 'MULTIPLE_DOCS' ? 'a second document begins here' : error.message,
+    remedy: remedies[error.code] ?? 'Correct it; text that holds : # or * must stand in quotes.',
+  };
+}
+
+/** The first alias of nothing, or else the first alias. */
+function culpritAlias(document: Document): Node | undefined {
+  const aliases: Alias[] = [];
+  visit(document, { Alias: (_, alias) => void aliases.push(alias) });
+  return aliases.find((alias) => alias.resolve(document) === undefined) ?? aliases[0];
+}
 
 interface Entry {
   readonly key: Node | undefined;
@@ -96,15 +121,15 @@ export function readRecipeDocument(text: string, file: string): RecipeDocument {
 
   if (document.errors.length > 0) {
     throw new RecipeError(
-      document.errors.map(
-        (error) =>
-          new TampError(`is not valid YAML: ${error.message}`, {
-            code: 'usage',
-            at: place(error.pos[0]),
-            remedy: remedies[error.code] ?? 'Correct it; text that holds : # or * must stand in quotes.',
-            cause: error,
-          }),
-      ),
+      document.errors.map((error) => {
+        const { problem, remedy } = syntaxProblem(error);
+        return new TampError(`is not valid YAML: ${problem}`, {
+          code: 'usage',
+          at: place(error.pos[0]),
+          remedy,
+          cause: error,
+        });
+      }),
     );
   }
 
@@ -116,7 +141,7 @@ export function readRecipeDocument(text: string, file: string): RecipeDocument {
     throw new RecipeError([
       new TampError(`is not valid YAML: ${what}`, {
         code: 'usage',
-        at: { file },
+        at: placeOf(culpritAlias(document)),
         remedy: 'Write values out instead of referring to them with *.',
         cause,
       }),

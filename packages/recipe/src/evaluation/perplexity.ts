@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkWindows, logitsOutput, tokensInput, vocabularyOf } from '../data/language-model.js';
 import { type TextWindows, windowTokens } from '../data/text-windows.js';
 import { nextTokenLoss } from './cross-entropy.js';
+import { findNonFinite } from './non-finite-parameter.js';
 
 /** Options of {@link measurePerplexity}. */
 export interface PerplexityOptions {
@@ -33,6 +34,25 @@ const maxBatch = 8;
 /** Windows that go through the model at a time. */
 export function evaluationBatch(length: number, vocabulary: number): number {
   return Math.max(1, Math.min(maxBatch, Math.floor(maxLogitsBytes / (length * vocabulary * 4))));
+}
+
+/** Why a loss is no number: searched for only now, since it takes a look at every weight. */
+async function lossProblem(problem: string, model: Model, file: string): Promise<TampError> {
+  const culprit = await findNonFinite(model);
+  if (culprit === undefined) {
+    return new TampError(problem, {
+      code: 'data',
+      at: { file },
+      remedy:
+        'Its weights are finite, so values overflow on their way: check the model and the last modifier.',
+    });
+  }
+  const { name, value, index } = culprit;
+  return new TampError(`${problem}: value ${index} of this weight is ${value}`, {
+    code: 'data',
+    at: { file, layer: name },
+    remedy: 'Fetch the model again, or look at what made it.',
+  });
 }
 
 /**
@@ -75,12 +95,7 @@ export async function measurePerplexity(
       const loss = nextTokenLoss(logits, ids, windows.length, vocabulary);
       if (!Number.isFinite(loss)) {
         const which = count === 1 ? `window ${first + 1}` : `windows ${first + 1} to ${first + count}`;
-        throw new TampError(`the model's loss is ${loss} in ${which}`, {
-          code: 'data',
-          at: { file },
-          remedy:
-            'Its weights hold NaN or infinity, or they overflow: check the model and the last modifier.',
-        });
+        throw await lossProblem(`the model's loss is ${loss} in ${which}`, model, file);
       }
       total += loss;
       onProgress?.(first + count, windows.count);

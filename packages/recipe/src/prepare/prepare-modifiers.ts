@@ -1,4 +1,11 @@
-import type { Model, Modifier, ModifierPlan, PlannedTarget, TampError } from '@tamp/core';
+import {
+  type Model,
+  type Modifier,
+  type ModifierNeeds,
+  type ModifierPlan,
+  type PlannedTarget,
+  TampError,
+} from '@tamp/core';
 import type { RecipeDocument } from '../document/recipe-document.js';
 import { modifierProblem, problemAt } from '../errors/locate-problem.js';
 import type { RecipeHost } from '../host.js';
@@ -23,6 +30,41 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What a package's author did wrong; packages need not be written in TypeScript. */
+function authorProblem(problem: string): TampError {
+  return new TampError(problem, {
+    code: 'usage',
+    remedy: 'This is a defect of the modifier: report it to its author.',
+  });
+}
+
+const allNeeds: readonly ModifierNeeds[] = ['nothing', 'calibration', 'training'];
+
+function checkModifier(made: unknown): Modifier {
+  if (!isRecord(made) || typeof made.plan !== 'function') {
+    throw authorProblem('its create() gives no modifier: an object with needs and plan()');
+  }
+  if (!allNeeds.some((needs) => needs === made.needs)) {
+    throw authorProblem(`needs of what its create() gives must be one of ${allNeeds.join(', ')}`);
+  }
+  return made as unknown as Modifier;
+}
+
+function checkPlan(plan: unknown): ModifierPlan {
+  const texts = ['layer', 'parameter', 'scheme'];
+  const numbers = ['bytesBefore', 'bytesAfter'];
+  const isTarget = (target: unknown): boolean =>
+    isRecord(target) &&
+    texts.every((key) => typeof target[key] === 'string') &&
+    numbers.every((key) => typeof target[key] === 'number');
+  if (isRecord(plan) && Array.isArray(plan.targets) && plan.targets.every(isTarget)) {
+    return plan as unknown as ModifierPlan;
+  }
+  throw authorProblem(
+    `its plan() must give { targets }, a list whose entries have ${[...texts, ...numbers].join(', ')}`,
+  );
+}
+
 async function readyModifier(
   entry: unknown,
   index: number,
@@ -43,7 +85,7 @@ async function readyModifier(
         modifier: use,
       });
     }
-    const modifier = definition.create(options.data);
+    const modifier = checkModifier(definition.create(options.data));
     return { name: use, description: definition.description, modifier, index };
   } catch (error) {
     return [problemAt(error, document, ['modifiers', index, 'use'])];
@@ -81,7 +123,7 @@ export function planModifiers(
   let later: readonly PlannedTarget[] = [];
   for (const modifier of [...ready].reverse()) {
     try {
-      const plan = modifier.modifier.plan(model, later);
+      const plan = checkPlan(modifier.modifier.plan(model, later));
       planned.unshift({ ...modifier, plan });
       later = [...plan.targets, ...later];
     } catch (error) {

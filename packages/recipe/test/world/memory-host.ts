@@ -1,6 +1,6 @@
 import { bytesOf, type Model, type ModifierDefinition, TampError } from '@tamp/core';
 import { type Artifact, type RecipeHost, suggestWord } from '../../src/index.js';
-import { countingModifier, defective, halve, poison, trained } from './modifiers.js';
+import { countingModifier, defective, halve, misshapen, poison, trained } from './modifiers.js';
 import { imageModel, tinyModel, vocabulary } from './tiny-model.js';
 
 /** A host without files: models, texts and modifiers by name. */
@@ -24,7 +24,7 @@ const missing = (what: string, remedy: string): TampError => new TampError(what,
 export function memoryHost(): MemoryHost {
   const counting = countingModifier();
   const modifiers = new Map<string, ModifierDefinition>(
-    [halve, counting.definition, trained, defective, poison].map((each) => [each.name, each]),
+    [halve, counting.definition, trained, defective, poison, ...misshapen].map((each) => [each.name, each]),
   );
   const models = new Map<string, Model>([
     ['model', tinyModel()],

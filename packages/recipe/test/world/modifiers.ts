@@ -4,6 +4,7 @@ import {
   defineModifier,
   denseStorage,
   elementCount,
+  type Modifier,
   type ModifierDefinition,
   matrixShape,
   readParameter,
@@ -112,6 +113,20 @@ export const defective: ModifierDefinition = defineModifier({
     },
   }),
 });
+
+/** As JavaScript lets an author get it wrong: what it gives, by name. */
+export const misshapen: readonly ModifierDefinition[] = Object.entries({
+  '@test/no-modifier': undefined,
+  '@test/no-needs': { needs: 'magic', plan: () => ({ targets: [] }) },
+  '@test/no-plan': { needs: 'nothing', plan: () => ({ targets: [{ layer: 'layers.0' }] }) },
+}).map(([name, made]) =>
+  defineModifier({
+    name,
+    description: 'Is none.',
+    options: z.strictObject({}),
+    create: () => made as unknown as Modifier,
+  }),
+);
 
 /** Makes weights NaN. */
 export const poison: ModifierDefinition = defineModifier({

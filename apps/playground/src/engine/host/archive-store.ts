@@ -1,31 +1,54 @@
-import { type ByteSink, memorySink, TampError } from '@tamp/core';
+import { checkRange, type ReadableSink, TampError } from '@tamp/core';
 
 /** A sink whose bytes are a Blob once it is finished. */
-export interface BlobSink extends ByteSink {
+export interface BlobSink extends ReadableSink {
   /** What was written. Only after `finish`. */
   blob(): Promise<Blob>;
   /** Forgets what was written, finished or not. Never rejects. */
   discard(): Promise<void>;
 }
 
-/** Where a page puts archives that it writes: the browser's private file system, or memory where there is none. */
+/**
+ * Where a page puts archives that it writes and parameters that it has finished: the browser's private file system, or
+ * Blobs where there is none, which browsers keep beside the page's own memory.
+ */
 export interface ArchiveStore {
-  readonly kind: 'disk' | 'memory';
   create(label: string): Promise<BlobSink>;
 }
 
 const folderName = 'tamp-playground';
 
-function inMemory(label: string): BlobSink {
-  let sink = memorySink(label);
+/** Bytes that are gathered before they become a Blob. */
+const pieceBytes = 4 * 2 ** 20;
+
+function inBlobs(label: string): BlobSink {
+  const pieces: Blob[] = [];
+  let gathered: Uint8Array<ArrayBuffer>[] = [];
+  let gatheredBytes = 0;
+  // A Blob of Blobs refers to them: nothing is copied, nor held twice.
+  const whole = (): Blob => new Blob([...pieces, ...gathered], { type: 'application/zip' });
+  const discard = async (): Promise<void> => {
+    pieces.length = 0;
+    gathered = [];
+  };
   return {
-    write: (bytes) => sink.write(bytes),
-    finish: () => sink.finish(),
-    abort: () => sink.abort(),
-    blob: async () => new Blob([sink.bytes()], { type: 'application/zip' }),
-    async discard() {
-      sink = memorySink(label);
+    async write(bytes) {
+      gathered.push(bytes.slice());
+      gatheredBytes += bytes.byteLength;
+      if (gatheredBytes < pieceBytes) return;
+      pieces.push(new Blob(gathered));
+      gathered = [];
+      gatheredBytes = 0;
     },
+    async read(start, end) {
+      const blob = whole();
+      checkRange({ label, byteLength: blob.size }, start, end);
+      return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+    },
+    async finish() {},
+    abort: discard,
+    discard,
+    blob: async () => whole(),
   };
 }
 
@@ -55,6 +78,16 @@ async function onDisk(folder: FileSystemDirectoryHandle, label: string): Promise
         failed(error);
       }
       offset += bytes.byteLength;
+    },
+    async read(start, end) {
+      checkRange({ label, byteLength: offset }, start, end);
+      const bytes = new Uint8Array(end - start);
+      if (access.read(bytes, { at: start }) === bytes.byteLength) return bytes;
+      throw new TampError('what was written is not there', {
+        code: 'io',
+        at: { file: label },
+        remedy: 'Try again: the browser may have removed this site’s data.',
+      });
     },
     async finish() {
       access.flush();
@@ -86,12 +119,12 @@ async function ownFolder(): Promise<FileSystemDirectoryHandle> {
   return all.getDirectoryHandle(own, { create: true });
 }
 
-/** Opens the store; a browser that refuses its file system (some do in private windows) gets memory. */
+/** Opens the store; a browser that refuses its file system (some do in private windows) gets Blobs. */
 export async function openArchiveStore(): Promise<ArchiveStore> {
   try {
     const folder = await ownFolder();
-    return { kind: 'disk', create: (label) => onDisk(folder, label) };
+    return { create: (label) => onDisk(folder, label) };
   } catch {
-    return { kind: 'memory', create: async (label) => inMemory(label) };
+    return { create: async (label) => inBlobs(label) };
   }
 }

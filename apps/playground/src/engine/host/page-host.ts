@@ -1,4 +1,4 @@
-import { blobSource, type Model, TampError } from '@tamp/core';
+import { blobSource, type Model, parametersIn, TampError } from '@tamp/core';
 import { loadTokenizer } from '@tamp/models';
 import { type CheckpointFile, type RecipeHost, readTensor, suggestWord, type Tokenizer } from '@tamp/recipe';
 import { openSafetensors } from '@tamp/safetensors';
@@ -6,7 +6,7 @@ import { resolveModifier } from '../modifiers.js';
 import type { Workspace } from '../workspace.js';
 import type { ArchiveStore } from './archive-store.js';
 import { openModelFiles } from './open-model-files.js';
-import { type FinishedArchive, stageArchive } from './stage-archive.js';
+import { beginArchive, type FinishedArchive, type KeepArchive, stageArchive } from './stage-archive.js';
 
 /** A host that keeps what its runs wrote. */
 export interface PageHost extends RecipeHost {
@@ -39,6 +39,7 @@ export function createPageHost({ model, files }: Workspace, store: ArchiveStore)
   const tokenizers = new Map<string, Promise<Tokenizer>>();
   const checkpoints = new Map<string, CheckpointFile>();
   let written: { readonly archive: FinishedArchive; readonly discard: () => Promise<void> }[] = [];
+  const keep: KeepArchive = (archive, discard) => written.push({ archive, discard });
 
   const fileAt = (path: string, remedy: string): Blob => {
     const file = files.get(baseName(path));
@@ -138,8 +139,9 @@ export function createPageHost({ model, files }: Workspace, store: ArchiveStore)
         remedy: 'Give it a name that ends in .html or .json.',
       });
     },
-    stageExport: (result, target, options) =>
-      stageArchive(result, target, options, store, (archive, discard) => written.push({ archive, discard })),
+    stageExport: (result, target, options) => stageArchive(result, target, options, store, keep),
+    beginExport: async (target, expectedBytes) => beginArchive(target, expectedBytes, store, keep),
+    openParameterStore: async () => parametersIn(await store.create('finished parameters')),
     peakMemoryBytes: () => null,
   };
 }

@@ -1,16 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Plugin } from 'vite';
 import { isMap, parseDocument } from 'yaml';
-
-/** A recipe that comes with the page. */
-export interface ShippedRecipe {
-  readonly name: string;
-  readonly label: string;
-  readonly text: string;
-}
-
-const texts: Readonly<Record<string, string>> = import.meta.glob<string>(
-  '../../../../examples/tiny-llama/*.yaml',
-  { query: '?raw', import: 'default', eager: true },
-);
 
 /** The first is what the page starts with. */
 const labels: readonly (readonly [name: string, label: string])[] = [
@@ -41,8 +32,21 @@ function shortened(text: string): string {
   return document.toString({ lineWidth: 0 });
 }
 
-/** The repository's recipes for tiny-llama. */
-export const shippedRecipes: readonly ShippedRecipe[] = labels.flatMap(([name, label]) => {
-  const text = Object.entries(texts).find(([path]) => path.endsWith(`/${name}.yaml`))?.[1];
-  return text === undefined ? [] : [{ name, label, text: shortened(text) }];
-});
+const id = 'virtual:shipped-recipes';
+
+/** The module `virtual:shipped-recipes`: recipes of the repository as a page starts with them. */
+export function shippedRecipes(folder: string): Plugin {
+  return {
+    name: 'shipped-recipes',
+    resolveId: (source) => (source === id ? `\0${id}` : undefined),
+    load(source) {
+      if (source !== `\0${id}`) return undefined;
+      const recipes = labels.map(([name, label]) => {
+        const path = join(folder, `${name}.yaml`);
+        this.addWatchFile(path);
+        return { name, label, text: shortened(readFileSync(path, 'utf8')) };
+      });
+      return `export const shippedRecipes = ${JSON.stringify(recipes)};`;
+    },
+  };
+}
