@@ -2,9 +2,3 @@
 export type ModelFiles =
   | { readonly kind: 'folder'; readonly name: string; readonly files: ReadonlyMap<string, Blob> }
   | { readonly kind: 'archive'; readonly name: string; readonly parts: readonly Blob[] };
-
-/** Bytes of all files of a model. */
-export function modelFilesBytes(model: ModelFiles): number {
-  const files = model.kind === 'folder' ? [...model.files.values()] : model.parts;
-  return files.reduce((sum, file) => sum + file.size, 0);
-}

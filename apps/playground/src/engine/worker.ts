@@ -1,3 +1,4 @@
+import { isTampError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineCalls } from './calls.js';
 import { createEngine } from './engine.js';
@@ -7,9 +8,9 @@ import type { FromEngine, ToEngine } from './messages.js';
 const tell = (message: FromEngine): void => postMessage(message);
 /**
  * How long a call on WebGPU that failed waits to learn whether the device is lost, which then says it all. A busy
- * adapter takes seconds to say so.
+ * adapter takes seconds to say so; an error that nobody foresaw is most likely that.
  */
-const lossDelayMs = 5000;
+const lossDelayMs = (error: unknown): number => (isTampError(error) ? 5000 : 30_000);
 let lose = (): void => {};
 const lost = new Promise<'lost'>((resolve) => {
   lose = () => resolve('lost');
@@ -36,7 +37,7 @@ async function answer<K extends keyof EngineCalls>(
   } catch (error) {
     const failure = failureOf(error, controller.signal.aborted);
     if (failure.kind === 'failed' && tf.getBackend() === 'webgpu') {
-      const timeout = new Promise((resolve) => setTimeout(resolve, lossDelayMs));
+      const timeout = new Promise((resolve) => setTimeout(resolve, lossDelayMs(error)));
       if ((await Promise.race([lost, timeout])) === 'lost') return;
     }
     tell({ kind: 'failed', id, failure });

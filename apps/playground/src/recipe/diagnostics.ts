@@ -3,7 +3,7 @@ import type { Text } from '@codemirror/state';
 import type { Problem } from '../engine/failure.js';
 
 /** A problem in one text: what, and what to do. */
-export function problemText({ problem, remedy, at }: Problem): string {
+function problemText({ problem, remedy, at }: Problem): string {
   const where = [at.modifier, at.layer].filter((part) => part !== undefined).join(', ');
   const sentence = /[.!?]$/.test(problem) ? problem : `${problem}.`;
   return `${where === '' ? '' : `${where}: `}${sentence}${remedy === undefined ? '' : ` ${remedy}`}`;

@@ -97,15 +97,13 @@ export class Playground {
     return [before, after];
   }
 
-  /** Lets both models continue a prompt, and gives what they write. */
+  /** Lets both models continue a prompt, by another number of tokens than the last time, and gives what they write. */
   async continue(prompt: string, tokens: number, backend: 'cpu' | 'webgpu'): Promise<readonly string[]> {
     const card = this.page.locator('#continuation');
     await card.getByLabel('Prompt').fill(prompt);
     await card.getByLabel('Tokens').fill(`${tokens}`);
     await card.locator(`input[value="${backend}"]`).check();
     await card.getByRole('button', { name: 'Continue the prompt' }).click();
-    await card.getByRole('button', { name: 'Stop' }).waitFor();
-    await card.getByRole('button', { name: 'Continue the prompt' }).waitFor();
     for (const side of ['float', 'compressed']) {
       await card.locator(`[data-model="${side}"]`, { hasText: `${tokens} tokens` }).waitFor();
     }

@@ -19,7 +19,7 @@ const uniformUnit = 2 ** -24;
 const chunkLength = 4096;
 
 /** The float32 in [0, 1) of one random word: its highest 24 bits · 2^-24. */
-export function uniformOf(word: number): number {
+function uniformOf(word: number): number {
   return (word >>> 8) * uniformUnit;
 }
 

@@ -3,11 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { floatsOf, readsAtOnce } from '../noise/synchronous-backend.js';
 
 /** Values after uniform quantization over their own range and back; `bits` one number or one per group. */
-export function throughUniform(
-  values: Float32Array,
-  bits: number | ArrayLike<number>,
-  layer: string,
-): Float32Array {
+function throughUniform(values: Float32Array, bits: number | ArrayLike<number>, layer: string): Float32Array {
   const range = uniformRange(values, layer);
   return dequantizeUniform(quantizeUniform(values, range, bits), range, bits);
 }

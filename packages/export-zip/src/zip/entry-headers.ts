@@ -22,9 +22,9 @@ const flags = 0x0800;
 /** 1 January 1980, midnight: the same model gives the same file. */
 const date = 0x0021;
 
-export const localSignature = 0x04034b50;
+const localSignature = 0x04034b50;
 export const centralSignature = 0x02014b50;
-export const localHeaderBytes = 30;
+const localHeaderBytes = 30;
 export const centralHeaderBytes = 46;
 
 const encoder = new TextEncoder();

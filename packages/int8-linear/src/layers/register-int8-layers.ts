@@ -19,7 +19,7 @@ export async function registerInt8Layers(): Promise<void> {
 }
 
 /** The registered class. */
-export async function int8DenseClass(): Promise<Int8DenseClass> {
+async function int8DenseClass(): Promise<Int8DenseClass> {
   registered ??= register();
   try {
     return await registered;

@@ -48,9 +48,8 @@ export interface StaticSettings {
   configOf(graph: Graph, node: OperatorNode): Required<StaticLayerConfig>;
 }
 
-/** Levels of an int8 weight, and of activations. */
+/** Levels of an int8 weight. */
 export const weightLevels = { min: -128, max: 127 } as const;
-export const activationLevels = { min: 0, max: 255 } as const;
 
 const defaultConfig: Required<StaticLayerConfig> = {
   activation: (layer) => minMaxObserver({ rule: { rule: 'observer', qmin: 0, qmax: 255 }, layer }),

@@ -19,7 +19,7 @@ export interface TrainModelOptions {
 }
 
 /** `epoch 3: loss 0.0812, accuracy 0.9722, bytes 38221, meanBits 3.21`. */
-export function epochText({ epoch, loss, validation, figures }: EpochReport): string {
+function epochText({ epoch, loss, validation, figures }: EpochReport): string {
   const shown = (value: number): string => (Number.isInteger(value) ? `${value}` : value.toPrecision(4));
   const parts = Object.entries({
     loss,

@@ -133,7 +133,7 @@ const evaluation = z
   .describe('Text that perplexity is measured on, before and after');
 
 /** One entry of `modifiers`. Its other keys are the modifier's own options and are checked by its schema. */
-export const modifierEntrySchema: z.ZodType<Readonly<Record<string, unknown>> & { readonly use: string }> =
+const modifierEntrySchema: z.ZodType<Readonly<Record<string, unknown>> & { readonly use: string }> =
   z.looseObject({
     use: z.string().min(1).describe('npm package of the modifier, such as "@tamp/weight-only"'),
   });

@@ -1,12 +1,5 @@
-import { checkRange, type ReadableSink, TampError } from '@tamp/core';
-
-/** A sink whose bytes are a Blob once it is finished. */
-export interface BlobSink extends ReadableSink {
-  /** What was written. Only after `finish`. */
-  blob(): Promise<Blob>;
-  /** Forgets what was written, finished or not. Never rejects. */
-  discard(): Promise<void>;
-}
+import { checkRange, TampError } from '@tamp/core';
+import { type BlobSink, blobSink } from './blob-sink.js';
 
 /**
  * Where a page puts archives that it writes and parameters that it has finished: the browser's private file system, or
@@ -17,40 +10,6 @@ export interface ArchiveStore {
 }
 
 const folderName = 'tamp-playground';
-
-/** Bytes that are gathered before they become a Blob. */
-const pieceBytes = 4 * 2 ** 20;
-
-function inBlobs(label: string): BlobSink {
-  const pieces: Blob[] = [];
-  let gathered: Uint8Array<ArrayBuffer>[] = [];
-  let gatheredBytes = 0;
-  // A Blob of Blobs refers to them: nothing is copied, nor held twice.
-  const whole = (): Blob => new Blob([...pieces, ...gathered], { type: 'application/zip' });
-  const discard = async (): Promise<void> => {
-    pieces.length = 0;
-    gathered = [];
-  };
-  return {
-    async write(bytes) {
-      gathered.push(bytes.slice());
-      gatheredBytes += bytes.byteLength;
-      if (gatheredBytes < pieceBytes) return;
-      pieces.push(new Blob(gathered));
-      gathered = [];
-      gatheredBytes = 0;
-    },
-    async read(start, end) {
-      const blob = whole();
-      checkRange({ label, byteLength: blob.size }, start, end);
-      return new Uint8Array(await blob.slice(start, end).arrayBuffer());
-    },
-    async finish() {},
-    abort: discard,
-    discard,
-    blob: async () => whole(),
-  };
-}
 
 async function onDisk(folder: FileSystemDirectoryHandle, label: string): Promise<BlobSink> {
   const name = crypto.randomUUID();
@@ -125,6 +84,6 @@ export async function openArchiveStore(): Promise<ArchiveStore> {
     const folder = await ownFolder();
     return { create: (label) => onDisk(folder, label) };
   } catch {
-    return { create: async (label) => inBlobs(label) };
+    return { create: async (label) => blobSink(label) };
   }
 }

@@ -1,7 +1,8 @@
 import type { Model } from '@tamp/core';
 import { growArchive, partName, type WritingOptions, writeArchive } from '@tamp/export-zip';
 import type { ExportOptions, ExportTarget, GrowingExport, StagedExport } from '@tamp/recipe';
-import type { ArchiveStore, BlobSink } from './archive-store.js';
+import type { ArchiveStore } from './archive-store.js';
+import type { BlobSink } from './blob-sink.js';
 
 /** An archive that is complete. */
 export interface FinishedArchive {
