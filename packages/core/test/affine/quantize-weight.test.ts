@@ -216,6 +216,19 @@ test('importance moves the error to the columns that matter less', () => {
   expect(sum(weighted)).toBeLessThan(sum(plain) * 0.9);
 });
 
+test('every step of choosing a level is rounded to float32, as in compressed-tensors', () => {
+  const scheme: AffineScheme = { bits: 8, symmetric: false, granularity: { kind: 'channel' } };
+  const below = (value: number): number => value - 2 ** -23;
+  // The scale is 1. −126.5 − 2^-23 is no float32: the zero point comes from −126.5, a tie.
+  const tie = quantizeWeight(Float32Array.of(-below(1.5), 253.5), 1, 2, scheme);
+  expect([tie.scales[0], tie.zeroPoints?.[0]]).toEqual([1, -126]);
+  // Likewise a level, from 0.5 − 2^-25 and the zero point −127.
+  const value = 0.5 - 2 ** -25;
+  const { levels, scales, zeroPoints } = quantizeWeight(Float32Array.of(-1, value, 254), 1, 3, scheme);
+  expect([scales[0], zeroPoints?.[0]]).toEqual([1, -127]);
+  expect(Array.from(levels)).toEqual([-128, -126, 127]);
+});
+
 test('zeros come back as zeros, alone or among other rows, for every scheme', () => {
   for (const scheme of schemes()) {
     for (const options of [{}, { search: {} }, { scaleFormat: 'float16' }] as const) {
