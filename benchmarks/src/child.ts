@@ -70,17 +70,8 @@ function relativeError(benchmark: BenchmarkCase, data: CaseData | undefined, res
   return Math.sqrt(error / magnitude);
 }
 
-/** Slices that a run may last and still be run once before its slice. */
-const WARMING = 10;
-/** Milliseconds of the latest run. */
-let latest = 0;
-
-/**
- * Mean milliseconds of the runs that fill a slice. One run goes before, untimed: it brings weights back into the caches
- * that the other contenders have used meanwhile. (Runs so long that this does not matter are spared it.)
- */
-async function time({ step, runs = 1 }: Prepared, milliseconds: number): Promise<number> {
-  if (latest < milliseconds * WARMING) await step();
+/** Runs until a span is over, at least once, and gives their mean milliseconds. */
+async function meanOfRuns({ step }: Prepared, milliseconds: number): Promise<number> {
   const begin = performance.now();
   let now = begin;
   let steps = 0;
@@ -91,8 +82,23 @@ async function time({ step, runs = 1 }: Prepared, milliseconds: number): Promise
     now = performance.now();
     steps++;
   } while (now - begin < milliseconds);
-  latest = (now - begin) / steps;
-  return latest / runs;
+  return (now - begin) / steps;
+}
+
+/** Slices that a run may last and still be run before its slice. */
+const WARMING = 10;
+/** Milliseconds of the latest run. */
+let latest = 0;
+
+/**
+ * Mean milliseconds of the runs that fill a slice. Runs for half a slice go before, untimed: they bring weights back into
+ * the caches that the other contenders have used meanwhile, and wake threads. (Runs so long that this does not matter are
+ * spared it.)
+ */
+async function time(ready: Prepared, milliseconds: number): Promise<number> {
+  if (latest < milliseconds * WARMING) await meanOfRuns(ready, milliseconds / 2);
+  latest = await meanOfRuns(ready, milliseconds);
+  return latest / (ready.runs ?? 1);
 }
 
 async function answer(request: Request): Promise<Reply> {
