@@ -16,6 +16,7 @@ export type AttributeValue =
   | readonly AttributeValue[]
   | { readonly [key: string]: AttributeValue };
 
+/** What an operator is told besides its inputs, by name; plain data. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 interface NodeIdentity {
@@ -54,6 +55,7 @@ export interface OutputNode extends NodeIdentity {
   readonly input: string;
 }
 
+/** A node of a {@link Graph}, by `kind`. */
 export type GraphNode = InputNode | ParameterNode | OperatorNode | OutputNode;
 
 /** A model's computation: nodes in topological order and the type of each scope. Plain data. */

@@ -43,6 +43,7 @@ export interface MixedBitsStorage {
   readonly maximum: number;
 }
 
+/** How a parameter's values are held, by `kind`. */
 export type ParameterStorage = DenseStorage | AffineStorage | MixedBitsStorage;
 
 /** A named parameter of a model. Its storage says how its values are held; reading it yields them on demand. */
