@@ -168,7 +168,7 @@ export:
     expect(await page.locator('.model-name').textContent()).toBe('own-qwen');
   });
 
-  it('calibrates and generates on WebGPU as on the CPU', { timeout: 180_000 }, async () => {
+  it('calibrates and generates on WebGPU as on the CPU', { timeout: 500_000 }, async () => {
     const playground = await visit();
     const { page } = playground;
     await playground.drop(writeThirdPartyFolder(join(folder, 'calibrated/own-qwen')));
@@ -213,7 +213,7 @@ export: [{ to: small.tamp.zip }]
     }
   });
 
-  it('writes a large model while it is made, as the tamp command does', { timeout: 120_000 }, async () => {
+  it('writes a large model while it is made, as the tamp command does', { timeout: 300_000 }, async () => {
     const playground = await visit();
     const { page } = playground;
     // Two tables of 32 MiB and a few kilobytes: just over what recipes call large.

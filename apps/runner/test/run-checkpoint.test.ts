@@ -68,4 +68,4 @@ export: [{ to: model.tamp.zip }]
   expect(resumed.code).toBe(0);
   expect(resumed.stderr).not.toContain('from the beginning');
   expect(existsSync(join(folder, 'model.tamp.zip'))).toBe(true);
-}, 60_000);
+}, 180_000);
