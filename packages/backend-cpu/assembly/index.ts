@@ -1,6 +1,6 @@
-import { EDGE_BYTES, PANELS_BYTES } from './gemm/driver-f32';
 import { ROUNDED_BYTES } from './gptq/round-columns';
 import { UNPACKED_BYTES } from './groupwise/planes';
+import { COLUMN_BLOCK_BYTES } from './linear-algebra/column-block';
 
 export { runTask } from './tasks';
 export { runShared, workerLoop, CONTROL_BYTES } from './threads/pool';
@@ -11,5 +11,5 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-/** Scratch that every thread has at least: a block of panels, a tile, an unpacked superblock, rows to round. */
-export const SCRATCH_BYTES: usize = PANELS_BYTES + EDGE_BYTES + UNPACKED_BYTES + ROUNDED_BYTES;
+/** Scratch that every thread has at least: a wide block of panels, a tile, an unpacked superblock, rows to round. */
+export const SCRATCH_BYTES: usize = COLUMN_BLOCK_BYTES + UNPACKED_BYTES + ROUNDED_BYTES;

@@ -16,11 +16,12 @@ import { quantizeRows, rangeOfBlocks } from './int8/quantize';
 import { attention } from './nn/attention';
 import { binary } from './nn/elementwise';
 import { gram } from './linear-algebra/gram';
-import { factorDiagonal, permuteUpper, solveAbove, updateAbove } from './linear-algebra/upper-factor';
+import { factorDiagonal, packLater, permuteUpper, solveAbove, updateBlock } from './linear-algebra/upper-factor';
 import { rmsNorm } from './nn/rms-norm';
 import { rotary } from './nn/rotary';
 import { softmaxRows } from './nn/softmax';
 import { swiGlu } from './nn/swiglu';
+import { widenBfloat16 } from './nn/widen-bfloat16';
 
 /**
  * Runs units [begin, end) of a task. The numbers are those of `src/wasm/tasks.ts`. A task writes only its own
@@ -104,13 +105,19 @@ export function runTask(task: i32, args: usize, begin: i32, end: i32, scratch: u
       solveAbove(args, begin, end, scratch);
       break;
     case 25:
-      updateAbove(args, begin, end, scratch);
+      updateBlock(args, begin, end, scratch);
       break;
     case 26:
       roundColumns(args, begin, end, scratch);
       break;
     case 27:
       searchRanges(args, begin, end, scratch);
+      break;
+    case 28:
+      packLater(args, begin, end, scratch);
+      break;
+    case 29:
+      widenBfloat16(args, begin, end, scratch);
       break;
     default:
       unreachable();

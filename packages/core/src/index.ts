@@ -108,6 +108,7 @@ export { type LevelParams, type Requantization, requantizeReference } from './ke
 export { roundColumns } from './kernels/round-columns.js';
 export { quantizeWithSearch, searchRanges } from './kernels/search-ranges.js';
 export { upperFactor } from './kernels/upper-factor.js';
+export { widenBfloat16 } from './kernels/widen-bfloat16.js';
 export type { Model } from './model/model.js';
 export {
   createModelEditor,

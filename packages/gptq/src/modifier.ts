@@ -3,6 +3,7 @@ import {
   checkDenseWeight,
   defineModifier,
   describeScheme,
+  elementCount,
   type ModelEditor,
   type Modifier,
   type ModifierDefinition,
@@ -28,6 +29,7 @@ async function rewriteLayer(
   factor: DampedFactor,
   editor: ModelEditor,
   settings: GptqSettings,
+  room: Float32Array,
 ): Promise<void> {
   // The parameter as it is now: a modifier before this one may have changed it.
   const before = editor.model.parameters.get(layer.parameter.name) ?? layer.parameter;
@@ -39,6 +41,7 @@ async function rewriteLayer(
     factor,
     settings,
     editor.signal,
+    room,
   );
   editor.setParameter(parameter);
   editor.report({
@@ -64,6 +67,8 @@ function create(settings: GptqSettings): Modifier {
   // regions would miss what this one has rewritten.
   let chosen: readonly ChosenLayer[] | undefined;
   let accumulators: ReadonlyMap<string, SecondMomentsObserver> = new Map();
+  // Weights are read into one array, one after the other: memory that is new each time takes longer than what is in it.
+  let room = new Float32Array(0);
   return {
     needs: 'calibration',
     plan(model) {
@@ -105,7 +110,9 @@ function create(settings: GptqSettings): Modifier {
               });
             }
             factor ??= await factorFor(layer, hessian, settings);
-            await rewriteLayer(layer, hessian, factor, editor, settings);
+            const length = elementCount(layer.parameter.shape);
+            if (room.length < length) room = new Float32Array(length);
+            await rewriteLayer(layer, hessian, factor, editor, settings, room);
             await nextTask();
           }
         } finally {

@@ -1,10 +1,10 @@
 import { multiplyAdd } from '../arithmetic/fused';
-import { BLOCK_N, EDGE_BYTES, PANELS_BYTES } from '../gemm/driver-f32';
-import { multiplyColumnBlock } from '../linear-algebra/column-block';
+import { BLOCK_N } from '../gemm/driver-f32';
+import { COLUMN_BLOCK_BYTES, multiplyColumnBlock, WIDE_N } from '../linear-algebra/column-block';
 
 /** Figures per row: the output's error, Σ(w − ŵ)², Σw². */
 const FIGURES: i32 = 3;
-/** Scratch beside a block of panels and a tile: a block of columns of four rows, column by column. */
+/** Scratch beside that of a product: a block of columns of four rows, column by column. */
 export const ROUNDED_BYTES: usize = <usize>BLOCK_N << 4;
 
 /** The argument block of {@link roundColumns}. */
@@ -26,7 +26,7 @@ export class RoundColumns {
   levels: usize;
   /** float32 [rows, 3]. */
   figures: usize;
-  /** Room for float32 [rows, n] and [rows, 32]. */
+  /** Room for float32 [rows, n] and [rows, 128]. */
   errors: usize;
   wanted: usize;
   rows: i32;
@@ -41,13 +41,13 @@ export class RoundColumns {
 
 /**
  * Rounds the columns of a weight in the given order, each making up for the errors of those before it. A row is done by
- * one thread: 32 columns at a time get what all earlier errors ask of them in one product, then four rows in the four
- * lanes of a vector are rounded. Units: `rowsPerUnit` rows.
+ * one thread: 128 columns at a time get what all earlier errors ask of them in one product; of these, 32 at a time get
+ * what the others' errors ask, then four rows in the four lanes of a vector are rounded. Units: `rowsPerUnit` rows.
  */
 export function roundColumns(args: usize, begin: i32, end: i32, scratch: usize): void {
   const t = changetype<RoundColumns>(args),
     row = <usize>t.n << 2,
-    wantedRow = <usize>BLOCK_N << 2;
+    wantedRow = <usize>WIDE_N << 2;
   for (let unit = begin; unit < end; unit++) {
     const r0 = unit * t.rowsPerUnit,
       rows = min(t.rowsPerUnit, t.rows - r0),
@@ -61,14 +61,24 @@ export function roundColumns(args: usize, begin: i32, end: i32, scratch: usize):
       for (let at: usize = 0; at < row; at += 4)
         store<f32>(to + at, load<f32>(from + (<usize>load<i32>(t.order + at) << 2)));
     }
-    for (let start = 0; start < t.n; start += BLOCK_N) {
-      const columns = min(BLOCK_N, t.n - start);
-      if (start == 0) memory.fill(wanted, 0, <usize>rows * wantedRow);
+    for (let wide = 0; wide < t.n; wide += WIDE_N) {
+      const end = min(wide + WIDE_N, t.n);
+      if (wide == 0) memory.fill(wanted, 0, <usize>rows * wantedRow);
       else
         multiplyColumnBlock(
-          errors, row, rows, t.factor + (<usize>start << 2), row, false, columns, start, wanted, wantedRow, true, scratch,
+          errors, row, rows, t.factor + (<usize>wide << 2), row, false, end - wide, wide, wanted, wantedRow, true, scratch,
         );
-      for (let i = 0; i < rows; i += 4) roundFour(t, r0, i, rows, start, columns, scratch + PANELS_BYTES + EDGE_BYTES);
+      for (let start = wide; start < end; start += BLOCK_N) {
+        const columns = min(BLOCK_N, end - start),
+          earlier = start - wide,
+          block = wanted + (<usize>earlier << 2);
+        if (earlier)
+          multiplyColumnBlock(
+            errors + (<usize>wide << 2), row, rows, t.factor + <usize>wide * row + (<usize>start << 2), row, false, columns,
+            earlier, block, wantedRow, false, scratch,
+          );
+        for (let i = 0; i < rows; i += 4) roundFour(t, r0, i, rows, start, columns, block, scratch + COLUMN_BLOCK_BYTES);
+      }
     }
   }
 }
@@ -89,8 +99,13 @@ function high(v: v128): v128 {
   return f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
 }
 
-/** Positions [start, start + columns) of the rows r0 + i … r0 + i + 3; past the last row, of the last row again. */
-function roundFour(t: RoundColumns, r0: i32, i: i32, rows: i32, start: i32, columns: i32, room: usize): void {
+/**
+ * Positions [start, start + columns) of the rows r0 + i … r0 + i + 3; past the last row, of the last row again. `wanted`:
+ * what earlier errors ask of them, from row r0 on.
+ */
+function roundFour(
+  t: RoundColumns, r0: i32, i: i32, rows: i32, start: i32, columns: i32, wanted: usize, room: usize,
+): void {
   const row = <usize>t.n << 2,
     i1 = min(i + 1, rows - 1),
     i2 = min(i + 2, rows - 1),
@@ -100,10 +115,10 @@ function roundFour(t: RoundColumns, r0: i32, i: i32, rows: i32, start: i32, colu
     e1 = first + <usize>i1 * row,
     e2 = first + <usize>i2 * row,
     e3 = first + <usize>i3 * row,
-    w0 = t.wanted + (<usize>(r0 + i) * <usize>BLOCK_N << 2),
-    w1 = t.wanted + (<usize>(r0 + i1) * <usize>BLOCK_N << 2),
-    w2 = t.wanted + (<usize>(r0 + i2) * <usize>BLOCK_N << 2),
-    w3 = t.wanted + (<usize>(r0 + i3) * <usize>BLOCK_N << 2),
+    w0 = wanted + (<usize>i * <usize>WIDE_N << 2),
+    w1 = wanted + (<usize>i1 * <usize>WIDE_N << 2),
+    w2 = wanted + (<usize>i2 * <usize>WIDE_N << 2),
+    w3 = wanted + (<usize>i3 * <usize>WIDE_N << 2),
     scaleRow = <usize>t.scaleStride << 2,
     s0 = <usize>(r0 + i) * scaleRow,
     s1 = <usize>(r0 + i1) * scaleRow,

@@ -1,12 +1,15 @@
-import { BLOCK_N } from '../gemm/driver-f32';
-import { multiplyColumnBlock } from './column-block';
+import { BLOCK_K, multiplyPanels } from '../gemm/driver-f32';
+import { PANEL } from '../gemm/tile-f32';
+import { multiplyColumnBlock, packTransposedBlock } from './column-block';
 
 /** Rows of one unit of {@link solveAbove}. */
 const SOLVE_ROWS: i32 = 64;
 
 /**
  * The argument block of the steps of a factorization A = R · Rᵀ, R upper triangular, in place and from the last
- * columns to the first. A step takes the columns [start, end).
+ * columns to the first. A step takes the columns [start, end), at most `WIDE_N` of them: first what all later columns
+ * take off these (one long product, so that each element of the matrix is written once), then the diagonal block, then
+ * what is above it.
  */
 @unmanaged
 export class UpperFactor {
@@ -19,9 +22,12 @@ export class UpperFactor {
   block: usize;
   /** Room for float32 [width, width]. */
   inverse: usize;
-  /** Room for float32 [start, width], twice: R above the diagonal block, and its negative. */
+  /** Room for float32 [start, width]: R above the diagonal block. */
   panel: usize;
-  negated: usize;
+  /** Room for float32 [n, width], the width filled up to whole panels: packed, what the step's rows have of later columns. */
+  packed: usize;
+  /** Rows of one unit of {@link updateBlock}. */
+  rowsPerUnit: i32;
   /** int32: cleared when A is not positive definite. */
   definite: usize;
   /** float32 [n, n], int32 [n] and a number, for {@link permuteUpper}. */
@@ -48,6 +54,47 @@ export function permuteUpper(args: usize, begin: i32, end: i32, _scratch: usize)
     const diagonal = row + (<usize>i << 2),
       value = load<f32>(diagonal);
     store<f32>(diagonal, value > 0 ? value + t.added : 1);
+  }
+}
+
+/** Bytes of the packed panels of one step of k. */
+// @ts-ignore: decorator
+@inline
+function packedBytes(t: UpperFactor): usize {
+  return <usize>((t.end - t.start + PANEL - 1) / PANEL) << 5;
+}
+
+/** packed = −R[block, later], panels of `BLOCK_K` columns each. Units: those. */
+export function packLater(args: usize, begin: i32, end: i32, _scratch: usize): void {
+  const t = changetype<UpperFactor>(args),
+    stride = <usize>t.n << 2,
+    perColumn = packedBytes(t);
+  for (let unit = begin; unit < end; unit++) {
+    const k0 = t.end + unit * BLOCK_K,
+      k = min(BLOCK_K, t.n - k0),
+      panels = t.packed + <usize>(k0 - t.end) * perColumn,
+      last = panels + <usize>k * perColumn;
+    packTransposedBlock(t.r + <usize>t.start * stride + (<usize>k0 << 2), stride, t.end - t.start, k, panels);
+    for (let at = panels; at < last; at += 16) v128.store(at, f32x4.neg(v128.load(at)));
+  }
+}
+
+/** Takes off what later columns have: A[…end, block] −= R[…end, later] · R[block, later]ᵀ. Units: `rowsPerUnit` rows. */
+export function updateBlock(args: usize, begin: i32, end: i32, scratch: usize): void {
+  const t = changetype<UpperFactor>(args),
+    stride = <usize>t.n << 2,
+    perColumn = packedBytes(t);
+  for (let unit = begin; unit < end; unit++) {
+    const i0 = unit * t.rowsPerUnit,
+      rows = min(t.rowsPerUnit, t.end - i0),
+      row = t.r + <usize>i0 * stride;
+    for (let k0 = t.end; k0 < t.n; k0 += BLOCK_K) {
+      const k = min(BLOCK_K, t.n - k0);
+      multiplyPanels(
+        row + (<usize>k0 << 2), stride, rows, t.packed + <usize>(k0 - t.end) * perColumn, <usize>k << 5,
+        t.end - t.start, k, row + (<usize>t.start << 2), stride, false, scratch,
+      );
+    }
   }
 }
 
@@ -101,10 +148,9 @@ export function factorDiagonal(args: usize, _begin: i32, _end: i32, _scratch: us
     }
   }
   for (let i = 0; i < size; i++) {
-    const row = top + <usize>i * stride,
-      // The product that was taken off here reached below the diagonal, inside its tiles.
-      tile = (t.start + i) & ~(BLOCK_N - 1);
-    memory.fill(t.r + <usize>(t.start + i) * stride + (<usize>tile << 2), 0, <usize>(t.start + i - tile) << 2);
+    const row = top + <usize>i * stride;
+    // The product that was taken off here reached below the diagonal.
+    memory.fill(row, 0, <usize>i << 2);
     for (let j = i; j < size; j++)
       store<f32>(row + (<usize>j << 2), <f32>load<f64>(t.block + <usize>i * width + (<usize>j << 3)));
   }
@@ -139,37 +185,7 @@ export function solveAbove(args: usize, begin: i32, end: i32, scratch: usize): v
       rows = min(SOLVE_ROWS, t.start - i0),
       above = t.r + <usize>i0 * stride + (<usize>t.start << 2),
       solved = t.panel + <usize>i0 * width;
-    for (let n0 = 0; n0 < size; n0 += BLOCK_N) {
-      const at = <usize>n0 << 2;
-      multiplyColumnBlock(
-        above, stride, rows, t.inverse + at, width, false, min(BLOCK_N, size - n0), size, solved + at, width, true, scratch,
-      );
-    }
-    for (let i = 0; i < rows; i++) {
-      const from = solved + <usize>i * width,
-        negative = t.negated + <usize>(i0 + i) * width;
-      memory.copy(above + <usize>i * stride, from, width);
-      for (let at: usize = 0; at < width; at += 4) store<f32>(negative + at, -load<f32>(from + at));
-    }
-  }
-}
-
-/**
- * Takes the block's share off what is left: A[above, above] −= R[above, block] · R[above, block]ᵀ. Units: blocks of 32
- * columns down to the diagonal, the longest first.
- */
-export function updateAbove(args: usize, begin: i32, end: i32, scratch: usize): void {
-  const t = changetype<UpperFactor>(args),
-    size = t.end - t.start,
-    width = <usize>size << 2,
-    stride = <usize>t.n << 2,
-    blocks = (t.start + BLOCK_N - 1) / BLOCK_N;
-  for (let unit = begin; unit < end; unit++) {
-    const n0 = (blocks - 1 - unit) * BLOCK_N,
-      columns = min(BLOCK_N, t.start - n0);
-    multiplyColumnBlock(
-      t.negated, width, n0 + columns, t.panel + <usize>n0 * width, width, true, columns, size,
-      t.r + (<usize>n0 << 2), stride, false, scratch,
-    );
+    multiplyColumnBlock(above, stride, rows, t.inverse, width, false, size, size, solved, width, true, scratch);
+    for (let i = 0; i < rows; i++) memory.copy(above + <usize>i * stride, solved + <usize>i * width, width);
   }
 }

@@ -14,6 +14,7 @@ import { gatherKernel } from './tfjs-gather.js';
 import { matMulKernels } from './tfjs-matmul.js';
 import { softmaxKernel } from './tfjs-softmax.js';
 import { upperFactorKernel } from './upper-factor.js';
+import { widenBfloat16Kernel } from './widen-bfloat16.js';
 
 /** Every kernel that this backend has of its own; all others are tfjs's. */
 export function ownKernels(backendName: string): tf.KernelConfig[] {
@@ -33,6 +34,7 @@ export function ownKernels(backendName: string): tf.KernelConfig[] {
     upperFactorKernel(backendName),
     roundColumnsKernel(backendName),
     searchRangesKernel(backendName),
+    widenBfloat16Kernel(backendName),
     softmaxKernel(backendName),
     gatherKernel(backendName),
     ...elementwiseKernels(backendName),

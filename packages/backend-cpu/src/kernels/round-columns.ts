@@ -5,8 +5,8 @@ import { defineKernel } from './kernel-call.js';
 /** Rows of one unit: many, so that a block of the factor serves them all once it is packed. */
 const MOST_ROWS = 128;
 const FEWEST_ROWS = 16;
-/** Columns that are rounded together, as in `assembly/gptq/round-columns.ts`, and figures per row. */
-const BLOCK_COLUMNS = 32;
+/** Columns that get what earlier errors ask of them together, as in `assembly/gptq/round-columns.ts`, and figures per row. */
+const BLOCK_COLUMNS = 128;
 const FIGURES = 3;
 
 /** Rows of one unit, in whole vectors of four, so that every thread gets some. */

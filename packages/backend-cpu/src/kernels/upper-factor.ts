@@ -4,9 +4,20 @@ import { defineKernel } from './kernel-call.js';
 
 /** Columns of one step. */
 const STEP_COLUMNS = 128;
-/** Rows and columns of one unit, as in `assembly/linear-algebra/upper-factor.ts`. */
+/** Rows of one unit, and columns of one, as in `assembly/linear-algebra/upper-factor.ts`. */
 const SOLVE_ROWS = 64;
-const BLOCK_COLUMNS = 32;
+const PACKED_COLUMNS = 512;
+/** Columns of one panel. */
+const PANEL = 8;
+/** Rows of one unit of a product. */
+const MOST_ROWS = 256;
+const FEWEST_ROWS = 32;
+
+/** Rows of one unit, in whole tiles of four, so that every thread gets some. */
+function rowsPerUnit(rows: number, threads: number): number {
+  const share = Math.ceil(rows / (4 * threads) / 4) * 4;
+  return Math.min(MOST_ROWS, Math.max(FEWEST_ROWS, share));
+}
 
 /** The contract `TampUpperFactor`. */
 export function upperFactorKernel(backendName: string): tf.KernelConfig {
@@ -22,7 +33,7 @@ export function upperFactorKernel(backendName: string): tf.KernelConfig {
     const block = call.temporaries.allocate(widest * widest * 8);
     const inverse = call.temporaries.allocate(widest * widest * 4);
     const panel = call.temporaries.allocate(n * widest * 4);
-    const negated = call.temporaries.allocate(n * widest * 4);
+    const packed = call.temporaries.allocate(n * Math.ceil(widest / PANEL) * PANEL * 4);
     const words = (start: number, end: number): readonly number[] => [
       factor.pointer,
       n,
@@ -31,7 +42,8 @@ export function upperFactorKernel(backendName: string): tf.KernelConfig {
       block,
       inverse,
       panel,
-      negated,
+      packed,
+      rowsPerUnit(end, pool.threads),
       definite.pointer,
       source,
       order,
@@ -42,12 +54,15 @@ export function upperFactorKernel(backendName: string): tf.KernelConfig {
       const start = Math.max(0, end - STEP_COLUMNS);
       const width = end - start;
       const step = words(start, end);
+      const later = n - end;
+      if (later > 0) {
+        pool.run(Task.packLater, step, Math.ceil(later / PACKED_COLUMNS), later * width);
+        const units = Math.ceil(end / rowsPerUnit(end, pool.threads));
+        pool.run(Task.updateBlock, step, units, end * width * later);
+      }
       pool.run(Task.factorDiagonal, step, 1, width ** 3 / 3);
       if (heap.i32[definite.pointer / 4] === 0) break;
-      if (start > 0) {
-        pool.run(Task.solveAbove, step, Math.ceil(start / SOLVE_ROWS), start * width * width);
-        pool.run(Task.updateAbove, step, Math.ceil(start / BLOCK_COLUMNS), (start * start * width) / 2);
-      }
+      if (start > 0) pool.run(Task.solveAbove, step, Math.ceil(start / SOLVE_ROWS), start * width * width);
       end = start;
     }
     return [factor.info, definite.info];

@@ -25,9 +25,11 @@ export const Task = {
   permuteUpper: 22,
   factorDiagonal: 23,
   solveAbove: 24,
-  updateAbove: 25,
+  updateBlock: 25,
   roundColumns: 26,
   searchRanges: 27,
+  packLater: 28,
+  widenBfloat16: 29,
 } as const;
 
 /** One of {@link Task}. */

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { readAll } from '../bytes/byte-source.js';
 import { dequantizeWeightTensor } from '../kernels/dequantize-weight.js';
 import { packWeights } from '../kernels/pack-weights.js';
 import { disposeOperand, type WeightLayout } from '../kernels/quantized-operand.js';
+import { widenBfloat16 } from '../kernels/widen-bfloat16.js';
 import { isTensor, type Operand } from '../operators/operator.js';
 import type { Parameter } from '../parameters/parameter.js';
 import { readAffine } from '../parameters/read-affine.js';
@@ -15,6 +17,9 @@ export async function loadOperand(parameter: Parameter, form: OperandForm): Prom
   const { storage } = parameter;
   if (form !== 'dense' && storage.kind === 'affine') {
     return packWeights(await readAffine({ ...parameter, storage }), form);
+  }
+  if (storage.kind === 'dense' && storage.dtype === 'bfloat16') {
+    return widenBfloat16(await readAll(storage.bytes), parameter.shape);
   }
   return tf.tensor(await readParameter(parameter), [...parameter.shape], 'float32');
 }

@@ -24,7 +24,10 @@ export function runCalibrationKernel(
         ? input
         : tf.tensor(input.values, [...input.shape], input.values instanceof Int32Array ? 'int32' : 'float32'),
     ]);
-    return tf.engine().runKernel<tf.Tensor[]>(name, Object.fromEntries(tensors), { ...attributes });
+    const results = tf
+      .engine()
+      .runKernel<tf.Tensor | tf.Tensor[]>(name, Object.fromEntries(tensors), { ...attributes });
+    return Array.isArray(results) ? results : [results];
   });
 }
 

@@ -7,10 +7,16 @@ export type PackedKernelName =
   | 'TampDequantizeWeight';
 
 /**
- * Kernels that calibration uses where a backend has them: see `gram.ts`, `upper-factor.ts`, `round-columns.ts` and
- * `search-ranges.ts` for the contracts. Elsewhere the reference in TypeScript runs.
+ * Kernels that loading and calibration use where a backend has them: see `widen-bfloat16.ts`, `gram.ts`,
+ * `upper-factor.ts`, `round-columns.ts` and `search-ranges.ts` for the contracts. Elsewhere the reference in TypeScript
+ * runs.
  */
-export type CalibrationKernelName = 'TampGram' | 'TampUpperFactor' | 'TampRoundColumns' | 'TampSearchRanges';
+export type CalibrationKernelName =
+  | 'TampWidenBfloat16'
+  | 'TampGram'
+  | 'TampUpperFactor'
+  | 'TampRoundColumns'
+  | 'TampSearchRanges';
 
 /** Attributes of a kernel: numbers, text and flags. */
 export type KernelAttributes = Readonly<Record<string, number | string | boolean>>;

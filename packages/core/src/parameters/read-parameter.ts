@@ -4,17 +4,20 @@ import { dequantizeRow } from '../kernels/reference/groupwise-linear.js';
 import { decodeMixedBits } from './mixed-bits.js';
 import { elementCount, type Parameter } from './parameter.js';
 import { readAffine } from './read-affine.js';
-import { readDense } from './read-dense.js';
+import { decodeDenseInto, readDense } from './read-dense.js';
 
 /**
  * A parameter's values as float32, row-major, whatever its storage. The result may share memory with the source: do
- * not write to it. Rejects with a `TampError` when the source cannot be read.
+ * not write to it. Dense numbers of two bytes go into `room` when it is given and long enough, for callers that read one
+ * parameter after the other. Rejects with a `TampError` when the source cannot be read.
  */
-export async function readParameter(parameter: Parameter): Promise<Float32Array> {
+export async function readParameter(parameter: Parameter, room?: Float32Array): Promise<Float32Array> {
   const { storage } = parameter;
   switch (storage.kind) {
     case 'dense':
-      return readDense(storage);
+      return room === undefined || storage.dtype === 'float32' || room.length < elementCount(parameter.shape)
+        ? readDense(storage)
+        : decodeDenseInto(await readAll(storage.bytes), storage.dtype, room);
     case 'affine': {
       const plain = await readAffine({ ...parameter, storage });
       const { rows, columns, scheme, words, scales, zeroPoints } = plain;

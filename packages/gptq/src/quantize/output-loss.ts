@@ -2,11 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { DampedFactor } from '../factor/damped-factor.js';
 
 /** More rows than this are sampled evenly. */
-const mostRows = 128;
+const mostRows = 64;
 
 /**
  * Share of the energy (sum of squares) of a layer's output on the calibration data that rounding its weight [rows,
- * columns] loses: Σ (w − ŵ) H (w − ŵ)ᵀ / Σ w H wᵀ, over at most 128 evenly spaced rows. `figures` are those of the
+ * columns] loses: Σ (w − ŵ) H (w − ŵ)ᵀ / Σ w H wᵀ, over at most 64 evenly spaced rows. `figures` are those of the
  * rounding, [rows, 3], each row's first the numerator.
  */
 export async function outputEnergyLost(

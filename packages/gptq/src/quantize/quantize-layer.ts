@@ -33,7 +33,7 @@ export function factorFor(
   return dampedFactor(hessian, columnOrder(hessian, settings.order, groupSize), settings.damping, layer);
 }
 
-/** Quantizes one layer's weight. Rejects with a `TampError` (`data`) when a weight is NaN or infinite. */
+/** Quantizes one layer's weight, which may be read into `room`. Rejects with a `TampError` (`data`) when a weight is NaN or infinite. */
 export async function quantizeLayer(
   { layer, scheme }: Pick<ChosenLayer, 'layer' | 'scheme'>,
   parameter: Parameter,
@@ -41,9 +41,10 @@ export async function quantizeLayer(
   factor: DampedFactor,
   settings: GptqSettings,
   signal: AbortSignal,
+  room?: Float32Array,
 ): Promise<QuantizedLayer> {
   const { rows, columns } = matrixShape(parameter.shape);
-  const weight = await readParameter(parameter);
+  const weight = await readParameter(parameter, room);
   const importance = new Float32Array(columns);
   for (let i = 0; i < columns; i++) importance[i] = hessian.values[i * columns + i];
   const { observer, ...search } = settings.rangeSearch;
