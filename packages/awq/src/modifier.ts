@@ -115,13 +115,14 @@ async function applyFold(
     const { rows } = matrixShape(parameter.shape);
     weights.push({ layer, rows, values: await readParameter(parameter), scheme: schemeOf(key) });
   }
-  const choice = await searchScales(weights, await moments.finish(), {
+  const seen = await moments.finish();
+  const choice = await searchScales(weights, seen, {
     ...(settings.observer === 'mse' ? { range: {} } : {}),
     gridPoints: settings.gridPoints,
     channelOf: fold.channelOf,
     channels: fold.channels,
     signal: editor.signal,
-  });
+  }).finally(() => seen.dispose());
   const touched = [...fold.divided, ...fold.layers.map(({ parameter }) => parameter)];
   const bytes = (): number =>
     touched.reduce((sum, key) => sum + storedBytes(parameterOf(editor.model, key).storage), 0);

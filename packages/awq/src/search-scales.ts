@@ -56,17 +56,13 @@ function sampled(weight: SearchedWeight, columns: number): SearchedWeight {
 }
 
 /** Root mean square of each channel's inputs. */
-function activationSizes(
-  { columns, values }: SecondMoments,
-  channelOf: Int32Array,
-  channels: number,
-): Float64Array {
+function activationSizes({ diagonal }: SecondMoments, channelOf: Int32Array, channels: number): Float64Array {
   const sums = new Float64Array(channels);
   const counts = new Float64Array(channels);
-  for (let i = 0; i < columns; i++) {
-    sums[channelOf[i]] += values[i * columns + i];
+  diagonal.forEach((square, i) => {
+    sums[channelOf[i]] += square;
     counts[channelOf[i]]++;
-  }
+  });
   return sums.map((sum, i) => Math.sqrt(sum / Math.max(1, counts[i])));
 }
 
@@ -120,7 +116,7 @@ function scalesFor(
 async function outputError(
   weights: readonly SearchedWeight[],
   columns: number,
-  moments: tf.Tensor2D,
+  moments: tf.Tensor,
   scales: Float32Array,
   { range, channelOf }: SearchOptions,
 ): Promise<number> {
@@ -164,29 +160,25 @@ export async function searchScales(
   const rows = weights.map((weight) => sampled(weight, columns));
   const activations = activationSizes(moments, channelOf, channels);
   const sizes = weightSizes(rows, columns, channelOf, channels);
-  const matrix = tf.tensor2d(moments.values, [columns, columns]);
-  try {
-    const none = new Float32Array(channels).fill(1);
-    const before = await outputError(rows, columns, matrix, none, options);
-    let best: Omit<ScaleChoice, 'errorRatio'> & { readonly error: number } = {
-      scales: none,
-      strength: 0,
-      balanced: false,
-      error: before,
-    };
-    for (const balanced of [false, true]) {
-      for (let point = balanced ? 0 : 1; point < gridPoints; point++) {
-        signal.throwIfAborted();
-        const strength = point / gridPoints;
-        const scales = scalesFor(activations, balanced ? sizes : undefined, strength);
-        const error = await outputError(rows, columns, matrix, scales, options);
-        if (error < best.error) best = { scales, strength, balanced, error };
-        await nextTask();
-      }
+  const matrix = moments.values;
+  const none = new Float32Array(channels).fill(1);
+  const before = await outputError(rows, columns, matrix, none, options);
+  let best: Omit<ScaleChoice, 'errorRatio'> & { readonly error: number } = {
+    scales: none,
+    strength: 0,
+    balanced: false,
+    error: before,
+  };
+  for (const balanced of [false, true]) {
+    for (let point = balanced ? 0 : 1; point < gridPoints; point++) {
+      signal.throwIfAborted();
+      const strength = point / gridPoints;
+      const scales = scalesFor(activations, balanced ? sizes : undefined, strength);
+      const error = await outputError(rows, columns, matrix, scales, options);
+      if (error < best.error) best = { scales, strength, balanced, error };
+      await nextTask();
     }
-    const { error, ...choice } = best;
-    return { ...choice, errorRatio: before > 0 ? error / before : 1 };
-  } finally {
-    matrix.dispose();
   }
+  const { error, ...choice } = best;
+  return { ...choice, errorRatio: before > 0 ? error / before : 1 };
 }

@@ -117,16 +117,14 @@ test('the error that is said to be left is the one the outputs show', async () =
   const observer = secondMomentsObserver(columns, 'layer');
   await observer.add(inputs);
   const scheme: AffineScheme = { bits: 3, symmetric: true, granularity: { kind: 'group', groupSize: 16 } };
-  const { scales, errorRatio } = await searchScales(
-    [{ layer: 'layer', values, rows, scheme }],
-    await observer.finish(),
-    {
-      gridPoints: 20,
-      channelOf: Int32Array.from({ length: columns }, (_, i) => i),
-      channels: columns,
-      signal: new AbortController().signal,
-    },
-  );
+  const moments = await observer.finish();
+  const { scales, errorRatio } = await searchScales([{ layer: 'layer', values, rows, scheme }], moments, {
+    gridPoints: 20,
+    channelOf: Int32Array.from({ length: columns }, (_, i) => i),
+    channels: columns,
+    signal: new AbortController().signal,
+  });
+  moments.dispose();
   const errorWith = (by: Float32Array): number => {
     const scaled = values.map((value, i) => value * by[i % columns]);
     const rounded = dequantizeWeight(quantizeWeight(scaled, rows, columns, scheme));

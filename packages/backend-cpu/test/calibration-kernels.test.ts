@@ -85,8 +85,9 @@ describe('gram', () => {
     const x = correlated(rows, columns);
     const exact = exactGram(x, rows, columns);
     await onEveryBackend(
-      () => gram(x, rows, columns),
-      (product) => {
+      async () => valuesOf(await gram(x, rows, columns)),
+      (product = new Float32Array(0)) => {
+        expect(product).toHaveLength(columns * columns);
         for (let i = 0; i < columns; i++) {
           for (let j = 0; j < columns; j++) {
             expect(product[i * columns + j]).toBe(product[j * columns + i]);
@@ -104,7 +105,7 @@ describe('gram', () => {
 
   it('of no rows is 0', async () => {
     await onEveryBackend(
-      () => gram(new Float32Array(0), 0, 3),
+      async () => valuesOf(await gram(new Float32Array(0), 0, 3)),
       (product) => expect(product).toEqual(new Float32Array(9)),
     );
   });
@@ -142,6 +143,20 @@ async function valuesOf(tensor: tf.Tensor | undefined): Promise<Float32Array | u
   return values;
 }
 
+/** The values of `upperFactor`'s result. */
+async function factorOf(
+  matrix: Float32Array,
+  order: Int32Array,
+  added: number,
+): Promise<Float32Array | undefined> {
+  const tensor = tf.tensor2d(matrix, [order.length, order.length]);
+  try {
+    return await valuesOf(await upperFactor(tensor, order, added));
+  } finally {
+    tensor.dispose();
+  }
+}
+
 describe('upperFactor', () => {
   // 650: the last columns' products need more than one block of 512 steps.
   it.each([1, 5, 33, 128, 130, 200, 650])('R · Rᵀ is the matrix in its order, %d columns', async (n) => {
@@ -154,7 +169,7 @@ describe('upperFactor', () => {
     const order = randomOrder(n);
     const added = 0.25;
     await onEveryBackend(
-      async () => valuesOf(await upperFactor(matrix, order, added)),
+      () => factorOf(matrix, order, added),
       (r = new Float32Array(0)) => {
         expect(r).toHaveLength(n * n);
         for (let i = 0; i < n; i++) {
@@ -181,7 +196,7 @@ describe('upperFactor', () => {
     ['infinite', Float32Array.of(1, 0, 0, Number.POSITIVE_INFINITY)],
   ])('gives nothing for a matrix that is %s', async (_, matrix) => {
     await onEveryBackend(
-      () => upperFactor(matrix, Int32Array.of(0, 1), 0),
+      () => factorOf(matrix, Int32Array.of(0, 1), 0),
       (factor) => expect(factor).toBeUndefined(),
     );
   });
@@ -262,8 +277,8 @@ describe('roundColumns', () => {
           const { levels: _, ...ranges } = quantizeWeight(weight, rows, columns, scheme);
           await onEveryBackend(
             async (): Promise<[RoundedColumns, Float32Array]> => {
-              const factor = (await upperFactor(moments, order, added)) ?? tf.scalar(0);
-              const r = Float32Array.from(await factor.data<'float32'>());
+              const r = (await factorOf(moments, order, added)) ?? new Float32Array(0);
+              const factor = tf.tensor2d(r, [columns, columns]);
               try {
                 return [await roundColumns({ weight, rows, scheme, order, factor, damping, ranges }), r];
               } finally {

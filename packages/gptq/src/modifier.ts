@@ -117,6 +117,7 @@ function create(settings: GptqSettings): Modifier {
           }
         } finally {
           factor?.dispose();
+          hessian.dispose();
         }
       }
       accumulators = new Map();

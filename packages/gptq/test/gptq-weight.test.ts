@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ColumnOrder, columnOrder } from '../src/factor/column-order.js';
-import { dampedFactor } from '../src/factor/damped-factor.js';
+import { type DampedFactor, dampedFactor } from '../src/factor/damped-factor.js';
 import { gptqWeight } from '../src/quantize/gptq-weight.js';
 import { outputEnergyLost } from '../src/quantize/output-loss.js';
 import { correlatedInputs, outputError, secondMoments } from './correlated-inputs.js';
@@ -28,15 +28,40 @@ async function hessianOf(inputs: Float32Array, width: number): Promise<SecondMom
   return accumulator.finish();
 }
 
+/** The factor of a Hessian that is no longer needed. */
+async function factorOf(
+  hessian: SecondMoments,
+  order: ColumnOrder,
+  groupSize: number,
+  damping = 0.01,
+): Promise<DampedFactor> {
+  try {
+    return await dampedFactor(hessian, columnOrder(hessian, order, groupSize), damping, 'layer');
+  } finally {
+    hessian.dispose();
+  }
+}
+
+/** Second moments as they are given. */
+function momentsOf(values: Float32Array, columns: number, rows: number): SecondMoments {
+  const tensor = tf.tensor2d(values, [columns, columns]);
+  return {
+    columns,
+    values: tensor,
+    diagonal: Float32Array.from({ length: columns }, (_, i) => values[i * columns + i]),
+    rows,
+    dispose: () => tensor.dispose(),
+  };
+}
+
 async function quantize(scheme: AffineScheme, order: ColumnOrder, blockSize = 32, mse = false) {
   const hessian = await hessianOf(x, columns);
   const groupSize = scheme.granularity.kind === 'group' ? scheme.granularity.groupSize : columns;
-  const factor = await dampedFactor(hessian, columnOrder(hessian, order, groupSize), 0.01, 'layer');
-  const importance = Float32Array.from({ length: columns }, (_, i) => hessian.values[i * columns + i]);
+  const factor = await factorOf(hessian, order, groupSize);
   const { quantized, figures } = await gptqWeight(weight, rows, scheme, factor, {
     order,
     blockSize,
-    importance,
+    importance: hessian.diagonal,
     layer: 'layer',
     signal,
     scaleFormat: 'float32',
@@ -67,17 +92,20 @@ describe.each(['cpu', 'tamp-cpu'])('on the backend %s', (backend) => {
       }
       const parts = await accumulator.finish();
       expect(parts.rows).toBe(count);
-      expect(parts.values).toEqual(whole.values);
+      const values = await whole.values.data();
+      expect(await parts.values.data()).toEqual(values);
+      expect(whole.diagonal).toEqual(Float32Array.from({ length: wide }, (_, i) => values[i * wide + i]));
       const exact = secondMoments(inputs, count, wide);
       let largest = 0;
       for (let i = 0; i < wide; i++) {
         for (let j = i; j < wide; j++) {
           const size = Math.sqrt(exact[i][i] * exact[j][j]);
-          largest = Math.max(largest, Math.abs(whole.values[i * wide + j] - exact[i][j]) / size);
+          largest = Math.max(largest, Math.abs(values[i * wide + j] - exact[i][j]) / size);
         }
       }
       // Sums of 30 float32 products.
       expect(largest).toBeLessThan(30 * 6e-8);
+      for (const moments of [whole, parts]) moments.dispose();
     });
 
     test('refuses NaN, naming the layer', async () => {
@@ -108,8 +136,7 @@ describe.each(['cpu', 'tamp-cpu'])('on the backend %s', (backend) => {
       const scheme: AffineScheme = { bits: 3, symmetric: false, granularity: { kind: 'channel' } };
       const values = new Float32Array(columns * columns);
       for (let i = 0; i < columns; i++) values[i * columns + i] = 2;
-      const hessian: SecondMoments = { columns, values, rows: 1 };
-      const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', columns), 0.01, 'layer');
+      const factor = await factorOf(momentsOf(values, columns, 1), 'static', columns);
       const { quantized } = await gptqWeight(weight, rows, scheme, factor, {
         order: 'static',
         blockSize: 40,
@@ -200,12 +227,12 @@ describe.each(['cpu', 'tamp-cpu'])('on the backend %s', (backend) => {
       const dead = 17;
       const inputs = x.map((value, i) => (i % columns === dead ? 0 : value));
       const hessian = await hessianOf(inputs, columns);
-      const factor = await dampedFactor(hessian, columnOrder(hessian, 'static', 32), 0.01, 'layer');
+      const factor = await factorOf(hessian, 'static', 32);
       const scheme: AffineScheme = { bits: 4, symmetric: true, granularity: { kind: 'channel' } };
       const { quantized } = await gptqWeight(weight, rows, scheme, factor, {
         order: 'static',
         blockSize: 32,
-        importance: Float32Array.from({ length: columns }, (_, i) => hessian.values[i * columns + i]),
+        importance: hessian.diagonal,
         layer: 'layer',
         signal,
         scaleFormat: 'float32',
@@ -226,17 +253,13 @@ describe.each(['cpu', 'tamp-cpu'])('on the backend %s', (backend) => {
       expect(asked.damping).toBe(0.01);
       const grown = await dampedFactor(hessian, order, 0, 'layer');
       expect(grown.damping).toBeGreaterThanOrEqual(1e-4);
+      hessian.dispose();
     });
 
     test('is given up with advice when no amount helps', async () => {
       const values = Float32Array.of(1, 1e30, 1e30, 1);
       await expect(
-        dampedFactor(
-          { columns: 2, values, rows: 5 },
-          Int32Array.of(0, 1),
-          0.01,
-          'model.layers.3.mlp.down_proj',
-        ),
+        dampedFactor(momentsOf(values, 2, 5), Int32Array.of(0, 1), 0.01, 'model.layers.3.mlp.down_proj'),
       ).rejects.toThrow(
         /^model\.layers\.3\.mlp\.down_proj: the Hessian .* even with a damping of 1000\. Give more calibration data \(5 rows were seen for 2 columns\)/,
       );
@@ -245,13 +268,10 @@ describe.each(['cpu', 'tamp-cpu'])('on the backend %s', (backend) => {
 });
 
 test('group order keeps groups together', async () => {
-  const hessian: SecondMoments = {
-    columns,
-    values: Float32Array.from(secondMoments(x, samples, columns).flat()),
-    rows: samples,
-  };
+  const hessian = momentsOf(Float32Array.from(secondMoments(x, samples, columns).flat()), columns, samples);
   const order = Array.from(columnOrder(hessian, 'group', 24), (column) => Math.floor(column / 24));
   const changes = order.filter((group, i) => i > 0 && group !== order[i - 1]).length;
   expect(changes).toBe(3);
   expect([...columnOrder(hessian, 'none', 24)]).toEqual(order.map((_, i) => i));
+  hessian.dispose();
 });

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { TampError } from '../errors/tamp-error.js';
 import { gram } from '../kernels/gram.js';
 
@@ -8,10 +9,14 @@ import { gram } from '../kernels/gram.js';
 export interface SecondMoments {
   /** Width of the input. */
   readonly columns: number;
-  /** [columns, columns], row-major, symmetric. */
-  readonly values: Float32Array;
+  /** float32 [columns, columns], symmetric. */
+  readonly values: tf.Tensor;
+  /** The diagonal of {@link values}: the mean square of each column. */
+  readonly diagonal: Float32Array;
   /** Input rows (tokens) seen. */
   readonly rows: number;
+  /** Frees the tensor. */
+  dispose(): void;
 }
 
 /** Gathers {@link SecondMoments} while data flows. Holds no tensors between calls. */
@@ -19,7 +24,7 @@ export interface SecondMomentsObserver {
   readonly columns: number;
   /** Adds rows of the layer's input, row-major; rejects with a `TampError` (`data`) for NaN and infinities. */
   add(rows: Float32Array): Promise<void>;
-  /** The moments of all rows added so far; nothing can be added afterwards. */
+  /** The moments of all rows added so far, the caller's to dispose of; nothing can be added afterwards. */
   finish(): Promise<SecondMoments>;
 }
 
@@ -36,6 +41,16 @@ export function secondMomentsBytes(columns: number): number {
   return 4 * columns * (columns + bufferedRows(columns));
 }
 
+async function diagonalOf(matrix: tf.Tensor, columns: number): Promise<Float32Array> {
+  const places = Int32Array.from({ length: columns }, (_, i) => i * (columns + 1));
+  const diagonal = tf.tidy(() => tf.gather(tf.reshape(matrix, [-1]), tf.tensor1d(places, 'int32')));
+  try {
+    return (await diagonal.data<'float32'>()).slice();
+  } finally {
+    diagonal.dispose();
+  }
+}
+
 /** Observes inputs `columns` wide; `layer` names the layer in errors. */
 export function secondMomentsObserver(columns: number, layer: string): SecondMomentsObserver {
   let sums: Float32Array | undefined;
@@ -44,13 +59,31 @@ export function secondMomentsObserver(columns: number, layer: string): SecondMom
   let buffered = 0;
   let total = 0;
 
-  const flush = async (): Promise<void> => {
-    if (buffered === 0) return;
-    const product = await gram(buffer.subarray(0, buffered * columns), buffered, columns);
+  /** The products of what is in the buffer, which is then empty. */
+  const multiply = (): Promise<tf.Tensor> => {
+    const count = buffered;
     buffered = 0;
-    if (sums === undefined) sums = product;
-    else for (let i = 0; i < product.length; i++) sums[i] += product[i];
+    return gram(buffer.subarray(0, count * columns), count, columns);
   };
+
+  const flush = async (): Promise<void> => {
+    const product = await multiply();
+    try {
+      const values = await product.data<'float32'>();
+      // A backend may give a view of memory that it uses again.
+      if (sums === undefined) sums = values.slice();
+      else for (let i = 0; i < values.length; i++) sums[i] += values[i];
+    } finally {
+      product.dispose();
+    }
+  };
+
+  /** (earlier + latest) / rows. */
+  const mean = (earlier: Float32Array | undefined, latest: tf.Tensor): tf.Tensor =>
+    tf.tidy(() => {
+      const all = earlier === undefined ? latest : tf.add(tf.tensor(earlier, latest.shape), latest);
+      return tf.mul(all, 1 / Math.max(1, total));
+    });
 
   return {
     columns,
@@ -66,22 +99,29 @@ export function secondMomentsObserver(columns: number, layer: string): SecondMom
       }
       if (buffer.length === 0) buffer = new Float32Array(capacity * columns);
       for (let from = 0; from < rows.length; ) {
+        // Not before more comes: what is multiplied last stays on the backend.
+        if (buffered === capacity) await flush();
         const count = Math.min(capacity - buffered, (rows.length - from) / columns);
         buffer.set(rows.subarray(from, from + count * columns), buffered * columns);
         buffered += count;
         from += count * columns;
-        if (buffered === capacity) await flush();
       }
       total += rows.length / columns;
     },
     async finish() {
-      await flush();
+      const latest = await multiply();
       buffer = new Float32Array(0);
-      const values = sums ?? new Float32Array(columns * columns);
+      const earlier = sums;
       sums = undefined;
-      const rows = Math.max(1, total);
-      for (let i = 0; i < values.length; i++) values[i] /= rows;
-      return { columns, values, rows: total };
+      const values = mean(earlier, latest);
+      latest.dispose();
+      const dispose = (): void => values.dispose();
+      try {
+        return { columns, values, diagonal: await diagonalOf(values, columns), rows: total, dispose };
+      } catch (error) {
+        dispose();
+        throw error;
+      }
     },
   };
 }

@@ -12,10 +12,9 @@ export type ColumnOrder = 'none' | 'static' | 'group';
 
 /** Columns in the order of their turn. `groupSize` is that of the scheme, or the width where there are no groups. */
 export function columnOrder(hessian: SecondMoments, order: ColumnOrder, groupSize: number): Int32Array {
-  const { columns, values } = hessian;
+  const { columns, diagonal: squares } = hessian;
   const natural = Int32Array.from({ length: columns }, (_, i) => i);
   if (order === 'none') return natural;
-  const squares = Float64Array.from(natural, (i) => values[i * columns + i]);
   if (order === 'static') return natural.sort((a, b) => squares[b] - squares[a] || a - b);
   const groups = new Float64Array(columns / groupSize);
   for (let i = 0; i < columns; i++) groups[Math.floor(i / groupSize)] += squares[i];

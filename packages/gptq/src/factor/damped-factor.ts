@@ -28,11 +28,10 @@ const mostAttempts = 6;
 const smallestDamping = 1e-4;
 
 /** Mean of the diagonal over columns that saw any input; 1 when none did. */
-function meanPower({ columns, values }: SecondMoments): number {
+function meanPower({ diagonal }: SecondMoments): number {
   let sum = 0;
   let live = 0;
-  for (let i = 0; i < columns; i++) {
-    const square = values[i * columns + i];
+  for (const square of diagonal) {
     if (square <= 0) continue;
     sum += square;
     live++;
@@ -63,9 +62,7 @@ export async function dampedFactor(
         values,
         damping: share,
         added,
-        dampingByPosition: Float32Array.from(order, (column) =>
-          hessian.values[column * columns + column] > 0 ? added : 1,
-        ),
+        dampingByPosition: Float32Array.from(order, (column) => (hessian.diagonal[column] > 0 ? added : 1)),
         dispose: () => values.dispose(),
       };
     }

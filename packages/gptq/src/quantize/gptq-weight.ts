@@ -67,6 +67,10 @@ function concatenated(
   columns: number,
   wholeRanges: WeightRanges | undefined,
 ): GptqWeight {
+  const [only] = parts;
+  if (parts.length === 1) {
+    return { quantized: { levels: only.levels, ...(wholeRanges ?? only.ranges) }, figures: only.figures };
+  }
   const levels = new Int8Array(rows * columns);
   const figures = new Float32Array(rows * 3);
   let row = 0;

@@ -43,15 +43,13 @@ export async function quantizeLayer(
   signal: AbortSignal,
   room?: Float32Array,
 ): Promise<QuantizedLayer> {
-  const { rows, columns } = matrixShape(parameter.shape);
+  const { rows } = matrixShape(parameter.shape);
   const weight = await readParameter(parameter, room);
-  const importance = new Float32Array(columns);
-  for (let i = 0; i < columns; i++) importance[i] = hessian.values[i * columns + i];
   const { observer, ...search } = settings.rangeSearch;
   const { quantized, figures } = await gptqWeight(weight, rows, scheme, factor, {
     order: settings.order,
     blockSize: settings.blockSize,
-    importance,
+    importance: hessian.diagonal,
     layer,
     signal,
     scaleFormat: settings.scaleDtype,
