@@ -197,7 +197,7 @@ export {
 } from './parameters/parameter.js';
 export type { ParameterSink, ParameterStore } from './parameters/parameter-store.js';
 export { decodeDense, decodeDenseInto, denseBytes, readDense } from './parameters/read-dense.js';
-export { readParameter } from './parameters/read-parameter.js';
+export { readParameter, readParameterInto } from './parameters/read-parameter.js';
 export { parametersIn } from './parameters/sink-parameters.js';
 export { type CalibrationBatches, runBasic } from './pipelines/basic.js';
 export { runDataFree } from './pipelines/data-free.js';

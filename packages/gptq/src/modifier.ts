@@ -67,7 +67,7 @@ function create(settings: GptqSettings): Modifier {
   // regions would miss what this one has rewritten.
   let chosen: readonly ChosenLayer[] | undefined;
   let accumulators: ReadonlyMap<string, SecondMomentsObserver> = new Map();
-  // Weights are read into one array, one after the other: memory that is new each time takes longer than what is in it.
+  // Weights are read into one array, one after the other.
   let room = new Float32Array(0);
   return {
     needs: 'calibration',

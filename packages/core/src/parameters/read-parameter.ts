@@ -8,16 +8,13 @@ import { decodeDenseInto, readDense } from './read-dense.js';
 
 /**
  * A parameter's values as float32, row-major, whatever its storage. The result may share memory with the source: do
- * not write to it. Dense numbers of two bytes go into `room` when it is given and long enough, for callers that read one
- * parameter after the other. Rejects with a `TampError` when the source cannot be read.
+ * not write to it. Rejects with a `TampError` when the source cannot be read.
  */
-export async function readParameter(parameter: Parameter, room?: Float32Array): Promise<Float32Array> {
+export async function readParameter(parameter: Parameter): Promise<Float32Array> {
   const { storage } = parameter;
   switch (storage.kind) {
     case 'dense':
-      return room === undefined || storage.dtype === 'float32' || room.length < elementCount(parameter.shape)
-        ? readDense(storage)
-        : decodeDenseInto(await readAll(storage.bytes), storage.dtype, room);
+      return readDense(storage);
     case 'affine': {
       const plain = await readAffine({ ...parameter, storage });
       const { rows, columns, scheme, words, scales, zeroPoints } = plain;
@@ -44,4 +41,16 @@ export async function readParameter(parameter: Parameter, room?: Float32Array): 
         await readAll(storage.levels),
       );
   }
+}
+
+/**
+ * {@link readParameter} for callers that read one parameter after the other: dense numbers of two bytes go into `room`
+ * when it is long enough, instead of into new memory, which takes longer to come by than to fill.
+ */
+export async function readParameterInto(parameter: Parameter, room: Float32Array): Promise<Float32Array> {
+  const { storage, shape } = parameter;
+  if (storage.kind !== 'dense' || storage.dtype === 'float32' || room.length < elementCount(shape)) {
+    return readParameter(parameter);
+  }
+  return decodeDenseInto(await readAll(storage.bytes), storage.dtype, room);
 }

@@ -4,7 +4,7 @@ import {
   groupsPerRow,
   matrixShape,
   type Parameter,
-  readParameter,
+  readParameterInto,
   type SecondMoments,
   type WeightError,
 } from '@tamp/core';
@@ -41,10 +41,10 @@ export async function quantizeLayer(
   factor: DampedFactor,
   settings: GptqSettings,
   signal: AbortSignal,
-  room?: Float32Array,
+  room: Float32Array,
 ): Promise<QuantizedLayer> {
   const { rows } = matrixShape(parameter.shape);
-  const weight = await readParameter(parameter, room);
+  const weight = await readParameterInto(parameter, room);
   const { observer, ...search } = settings.rangeSearch;
   const { quantized, figures } = await gptqWeight(weight, rows, scheme, factor, {
     order: settings.order,

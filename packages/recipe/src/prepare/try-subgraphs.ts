@@ -69,7 +69,7 @@ function inputOf({ type }: InputNode, { batchSize, tokens }: TriedFlow): tf.Tens
   return type.dtype === 'float32' ? tf.randomNormal(shape) : tf.zeros(shape, type.dtype);
 }
 
-/** Seconds of one batch through a graph, parameters read already. */
+/** Seconds of all batches through a graph, whose parameters the first of them reads. */
 async function flowSeconds(
   model: Model,
   { graph }: Subgraph,
@@ -99,14 +99,16 @@ async function flowSeconds(
     }
   };
   try {
+    const begun = performance.now();
     await once();
+    const first = secondsSince(begun);
     const started = performance.now();
     let times = 0;
     do {
       await once();
       times++;
     } while (times < flow.batches && secondsSince(started) < leastTimed);
-    return secondsSince(started) / times;
+    return first + (secondsSince(started) / times) * Math.max(0, flow.batches - 1);
   } finally {
     runner.dispose();
     tf.dispose(inputs);
@@ -132,9 +134,7 @@ export async function trySubgraphs(trial: Trial): Promise<TriedSeconds> {
   const tryOne = async (index: number): Promise<TriedSeconds> => {
     const isLast = index === subgraphs.length - 1;
     const evaluate = async (): Promise<number> =>
-      evaluation === undefined
-        ? 0
-        : evaluation.batches * (await flowSeconds(editor.model, cut()[index], evaluation));
+      evaluation === undefined ? 0 : flowSeconds(editor.model, cut()[index], evaluation);
     const before = await evaluate();
     let modify = 0;
     for (const { modifier } of modifiers) {
@@ -142,14 +142,14 @@ export async function trySubgraphs(trial: Trial): Promise<TriedSeconds> {
       const region = { name: current.name, nodes: current.nodes };
       const observations = modifier.observe?.(region, editor.model) ?? [];
       if (calibration !== undefined) {
-        modify += calibration.batches * (await flowSeconds(editor.model, current, calibration, observations));
+        modify += await flowSeconds(editor.model, current, calibration, observations);
       }
       const started = performance.now();
       await modifier.rewrite?.(region, editor);
       modify += secondsSince(started);
     }
     if (calibration !== undefined && pipeline.kind === 'sequential' && !isLast) {
-      modify += calibration.batches * (await flowSeconds(editor.model, cut()[index], calibration));
+      modify += await flowSeconds(editor.model, cut()[index], calibration);
     }
     return { before, modify, after: modifiers.length === 0 ? before : await evaluate() };
   };
