@@ -325,8 +325,8 @@ describe('roundColumns', () => {
               ...(zeroPoints === undefined ? {} : { zeroPoints: rowsOf(zeroPoints, index) }),
             };
           };
-          const factor = (await upperFactor(moments, order, added)) ?? tf.scalar(0);
-          const r = Float32Array.from(await factor.data<'float32'>());
+          const r = (await factorOf(moments, order, added)) ?? new Float32Array(0);
+          const factor = tf.tensor2d(r, [columns, columns]);
           try {
             const given = { weight, rows, scheme, order, factor, damping, ranges: choose };
             return { result: await roundColumns(given), r, asked };
