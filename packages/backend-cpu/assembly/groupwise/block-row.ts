@@ -1,10 +1,10 @@
-import { addScaled, dot16, dot4, joined, pairs, pairsOfUpper } from './block-sums';
-import { nibbleMask, UNPACKED_BYTES } from './planes';
+import { addScaled, dot16, dot4, joined, lowerZeros, pairs, pairsOfUpper, upperZeros } from './block-sums';
+import { GROUP_STEP, zeroPoints } from './panel-pairs';
+import { UNPACKED_BYTES } from './planes';
 import { BLOCK_PARAMS_BYTES } from './quantize-blocks';
 
-/** Where a tile's levels lie: packed nibbles; a byte each; the lower and the upper four bits in a plane each. */
-export const enum Levels {
-  Nibbles,
+/** Where a tile's levels lie: a byte each, or the lower and the upper four bits in a plane each. */
+const enum Levels {
   Bytes,
   Planes,
 }
@@ -23,95 +23,56 @@ function planeSum(start: v128, a: usize, b: usize): v128 {
   return dot4(p, v128.load(b, 224), v128.load_splat<u32>(a, 28));
 }
 
-/**
- * One row over all blocks of a panel, relaxed SIMD. `zeros` holds each zero point as a pair of 16 bits, its lower four bits
- * and (`upperZeros` bytes further) its upper four where the levels lie so.
- */
+/** One row over all blocks of a panel, relaxed SIMD. */
 // @ts-ignore: decorator
 @inline
 function relaxedRow(
   from: Levels, symmetric: bool,
-  a: usize, params: usize, b: usize, scales: usize, zeros: usize, upperZeros: usize,
+  a: usize, params: usize, b: usize, scales: usize, zeros: usize,
   blocks: i32, blocksPerGroup: i32, c: usize,
 ): void {
   let f0 = f32x4.splat(0),
     f1 = f0,
     left = blocksPerGroup;
-  const mask = nibbleMask(),
-    end = params + <usize>blocks * BLOCK_PARAMS_BYTES;
+  const end = params + <usize>blocks * BLOCK_PARAMS_BYTES;
   while (params < end) {
     const sums = v128.load_splat<u32>(params, 4);
     let p0 = from == Levels.Planes ? i16x8.splat(0) : sums,
-      p1 = p0,
-      t0: v128,
-      t1: v128;
-    if (!symmetric) {
+      p1 = p0;
+    if (!symmetric && from == Levels.Planes) {
+      p0 = lowerZeros(v128.load(zeros), sums);
+      p1 = lowerZeros(v128.load(zeros, 16), sums);
+    } else if (!symmetric) {
       p0 = i16x8.mul(v128.load(zeros), sums);
       p1 = i16x8.mul(v128.load(zeros, 16), sums);
     }
-    if (from == Levels.Nibbles) {
-      for (let i = 0; i < 2; i++) {
-        let v = v128.load(b),
-          w = v128.load(b, 16),
-          x = v128.load_splat<u32>(a),
-          y = v128.load_splat<u32>(a, 4);
-        p0 = dot4(p0, v128.and(v, mask), x);
-        p1 = dot4(p1, v128.and(w, mask), x);
-        p0 = dot4(p0, v128.and(i16x8.shr_u(v, 4), mask), y);
-        p1 = dot4(p1, v128.and(i16x8.shr_u(w, 4), mask), y);
-        v = v128.load(b, 32);
-        w = v128.load(b, 48);
-        x = v128.load_splat<u32>(a, 8);
-        y = v128.load_splat<u32>(a, 12);
-        p0 = dot4(p0, v128.and(v, mask), x);
-        p1 = dot4(p1, v128.and(w, mask), x);
-        p0 = dot4(p0, v128.and(i16x8.shr_u(v, 4), mask), y);
-        p1 = dot4(p1, v128.and(i16x8.shr_u(w, 4), mask), y);
-        a += 16;
-        b += 64;
-      }
-      t0 = pairs(p0);
-      t1 = pairs(p1);
-    } else {
-      t0 = pairs(planeSum(p0, a, b));
+    let t0 = pairs(planeSum(p0, a, b)),
       t1 = pairs(planeSum(p1, a, b + 16));
-      b += UNPACKED_BYTES;
-      if (from == Levels.Planes) {
-        p0 = sums;
-        p1 = sums;
-        if (!symmetric) {
-          p0 = i16x8.mul(v128.load(zeros + upperZeros), sums);
-          p1 = i16x8.mul(v128.load(zeros + upperZeros, 16), sums);
-        }
-        t0 = i32x4.add(t0, pairsOfUpper(planeSum(p0, a, b)));
-        t1 = i32x4.add(t1, pairsOfUpper(planeSum(p1, a, b + 16)));
-        b += UNPACKED_BYTES;
+    b += UNPACKED_BYTES;
+    if (from == Levels.Planes) {
+      p0 = sums;
+      p1 = sums;
+      if (!symmetric) {
+        p0 = upperZeros(v128.load(zeros), sums);
+        p1 = upperZeros(v128.load(zeros, 16), sums);
       }
-      a += 32;
+      t0 = i32x4.add(t0, pairsOfUpper(planeSum(p0, a, b)));
+      t1 = i32x4.add(t1, pairsOfUpper(planeSum(p1, a, b + 16)));
+      b += UNPACKED_BYTES;
     }
+    a += 32;
     const scale = v128.load_splat<u32>(params);
     f0 = addScaled(f0, t0, f32x4.mul(v128.load(scales), scale));
     f1 = addScaled(f1, t1, f32x4.mul(v128.load(scales, 16), scale));
     params += BLOCK_PARAMS_BYTES;
     if (--left == 0) {
       left = blocksPerGroup;
-      scales += 32;
-      zeros += 32;
+      scales += GROUP_STEP;
+      zeros += GROUP_STEP;
     }
   }
   v128.store(c, f0);
   v128.store(c, f1, 16);
-}
-
-/** One row over all blocks of a packed panel of 4-bit levels, unpacked on the way. Relaxed SIMD only. */
-export function rowNibbles(
-  a: usize, params: usize, b: usize, scales: usize, zeros: usize, symmetric: bool,
-  blocks: i32, blocksPerGroup: i32, c: usize,
-): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    if (symmetric) relaxedRow(Levels.Nibbles, true, a, params, b, scales, zeros, 0, blocks, blocksPerGroup, c);
-    else relaxedRow(Levels.Nibbles, false, a, params, b, scales, zeros, 0, blocks, blocksPerGroup, c);
-  }
 }
 
 /** One row over all blocks of a panel of levels below 16 in bytes. Relaxed SIMD only. */
@@ -120,19 +81,19 @@ export function rowBytes(
   blocks: i32, blocksPerGroup: i32, c: usize,
 ): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (symmetric) relaxedRow(Levels.Bytes, true, a, params, b, scales, zeros, 0, blocks, blocksPerGroup, c);
-    else relaxedRow(Levels.Bytes, false, a, params, b, scales, zeros, 0, blocks, blocksPerGroup, c);
+    if (symmetric) relaxedRow(Levels.Bytes, true, a, params, b, scales, zeros, blocks, blocksPerGroup, c);
+    else relaxedRow(Levels.Bytes, false, a, params, b, scales, zeros, blocks, blocksPerGroup, c);
   }
 }
 
 /** One row over all blocks of a panel whose levels are in two planes. Relaxed SIMD only. */
 export function rowPlanes(
-  a: usize, params: usize, b: usize, scales: usize, zeros: usize, upperZeros: usize, symmetric: bool,
+  a: usize, params: usize, b: usize, scales: usize, zeros: usize, symmetric: bool,
   blocks: i32, blocksPerGroup: i32, c: usize,
 ): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (symmetric) relaxedRow(Levels.Planes, true, a, params, b, scales, zeros, upperZeros, blocks, blocksPerGroup, c);
-    else relaxedRow(Levels.Planes, false, a, params, b, scales, zeros, upperZeros, blocks, blocksPerGroup, c);
+    if (symmetric) relaxedRow(Levels.Planes, true, a, params, b, scales, zeros, blocks, blocksPerGroup, c);
+    else relaxedRow(Levels.Planes, false, a, params, b, scales, zeros, blocks, blocksPerGroup, c);
   }
 }
 
@@ -166,16 +127,16 @@ export function row16(
       t0 = i32x4.add(t0, sum);
       t1 = i32x4.add(t1, sum);
     } else {
-      t0 = i32x4.add(t0, i32x4.mul(v128.load(zeros), sum));
-      t1 = i32x4.add(t1, i32x4.mul(v128.load(zeros, 16), sum));
+      t0 = i32x4.add(t0, i32x4.mul(zeroPoints(zeros), sum));
+      t1 = i32x4.add(t1, i32x4.mul(zeroPoints(zeros + 16), sum));
     }
     f0 = addScaled(f0, t0, f32x4.mul(v128.load(scales), scale));
     f1 = addScaled(f1, t1, f32x4.mul(v128.load(scales, 16), scale));
     params += BLOCK_PARAMS_BYTES;
     if (--left == 0) {
       left = blocksPerGroup;
-      scales += 32;
-      zeros += 32;
+      scales += GROUP_STEP;
+      zeros += GROUP_STEP;
     }
   }
   v128.store(c, f0);

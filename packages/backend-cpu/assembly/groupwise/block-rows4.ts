@@ -1,4 +1,5 @@
-import { addScaledTo, clear, dot16, dot4, joined, pairs, pairsOfUpper } from './block-sums';
+import { addScaledTo, clear, dot16, dot4, joined, lowerZeros, pairs, pairsOfUpper, upperZeros } from './block-sums';
+import { GROUP_STEP, zeroPoints } from './panel-pairs';
 import { UNPACKED_BYTES } from './planes';
 import { BLOCK_PARAMS_BYTES } from './quantize-blocks';
 
@@ -80,8 +81,8 @@ function relaxedRows4(
     addScaledTo(c3 + 16, pairs(s1), f32x4.mul(scale1, scale));
     if (--left == 0) {
       left = blocksPerGroup;
-      scales += 32;
-      zeros += 32;
+      scales += GROUP_STEP;
+      zeros += GROUP_STEP;
     }
   }
 }
@@ -99,10 +100,10 @@ export function rows4Bytes(
 
 /**
  * Two of four interleaved rows over all blocks of a panel whose levels are in two planes: more rows at once would
- * need more sums than there are registers. `upperZeros`: see block-row.ts.
+ * need more sums than there are registers.
  */
 export function rows2Planes(
-  a: usize, params: usize, paramsRow: usize, b: usize, scales: usize, zeros: usize, upperZeros: usize, symmetric: bool,
+  a: usize, params: usize, paramsRow: usize, b: usize, scales: usize, zeros: usize, symmetric: bool,
   blocks: i32, blocksPerGroup: i32, c: usize, ldc: usize,
 ): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
@@ -125,17 +126,15 @@ export function rows2Planes(
         qu1 = sums1;
       if (!symmetric) {
         let zero = v128.load(zeros);
-        pl0 = i16x8.mul(zero, sums);
-        ql0 = i16x8.mul(zero, sums1);
+        pl0 = lowerZeros(zero, sums);
+        ql0 = lowerZeros(zero, sums1);
+        pu0 = upperZeros(zero, sums);
+        qu0 = upperZeros(zero, sums1);
         zero = v128.load(zeros, 16);
-        pl1 = i16x8.mul(zero, sums);
-        ql1 = i16x8.mul(zero, sums1);
-        zero = v128.load(zeros + upperZeros);
-        pu0 = i16x8.mul(zero, sums);
-        qu0 = i16x8.mul(zero, sums1);
-        zero = v128.load(zeros + upperZeros, 16);
-        pu1 = i16x8.mul(zero, sums);
-        qu1 = i16x8.mul(zero, sums1);
+        pl1 = lowerZeros(zero, sums);
+        ql1 = lowerZeros(zero, sums1);
+        pu1 = upperZeros(zero, sums);
+        qu1 = upperZeros(zero, sums1);
       }
       let k = 8;
       do {
@@ -167,8 +166,8 @@ export function rows2Planes(
       addScaledTo(c1 + 16, i32x4.add(pairs(ql1), pairsOfUpper(qu1)), f32x4.mul(scale1, scale));
       if (--left == 0) {
         left = blocksPerGroup;
-        scales += 32;
-        zeros += 32;
+        scales += GROUP_STEP;
+        zeros += GROUP_STEP;
       }
     }
   }
@@ -189,8 +188,8 @@ export function rows4Of16(
     params += BLOCK_PARAMS_BYTES;
     if (--left == 0) {
       left = blocksPerGroup;
-      scales += 32;
-      zeros += 32;
+      scales += GROUP_STEP;
+      zeros += GROUP_STEP;
     }
   }
 }
@@ -228,7 +227,7 @@ function half(
     b += 32;
   } while (--k);
   const scale = v128.load(scales),
-    zero = symmetric ? i32x4.splat(1) : v128.load(zeros);
+    zero = symmetric ? i32x4.splat(1) : zeroPoints(zeros);
   finish(c, joined(p0, p1), params, scale, zero);
   params += paramsRow;
   c += ldc;

@@ -4,9 +4,10 @@
  * Each block's integer sum Σ a·(level − zero) is exact, then fround(sum) · fround(sx · sw) is added to the floats,
  * so every variant gives the same bits.
  *
- * Tiles read the tables of one panel of eight channels: `scales` float32 and `zeros` int32, [group][8] each, a group
- * being `blocksPerGroup` blocks of 32 steps. `zeros` is read for asymmetric weights only: a symmetric weight's zero
- * point is in the `start` of each block's params, which otherwise is −Σa.
+ * Tiles read the tables of one panel of eight channels: `scales` float32 and `zeros` pairs of 16 bits, [group][8] each,
+ * GROUP_STEP bytes apart
+ * (see panel-pairs.ts), a group being `blocksPerGroup` blocks of 32 steps. `zeros` is read for asymmetric weights only:
+ * a symmetric weight's zero point is in the `start` of each block's params, which otherwise is −Σa.
  */
 
 const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
@@ -65,4 +66,20 @@ export function addScaledTo(c: usize, sum: v128, scale: v128): void {
 export function clear(c: usize): void {
   v128.store(c, f32x4.splat(0));
   v128.store(c, f32x4.splat(0), 16);
+}
+
+const LOWER: usize = memory.data<u32>([0x000f000f, 0x000f000f, 0x000f000f, 0x000f000f], 16);
+
+/** Σ of activations times the lower four bits of zero points below 256: both are pairs of 16 bits. */
+// @ts-ignore: decorator
+@inline
+export function lowerZeros(zeros: v128, sums: v128): v128 {
+  return i16x8.mul(v128.and(zeros, v128.load(LOWER)), sums);
+}
+
+/** The same of their upper four bits. */
+// @ts-ignore: decorator
+@inline
+export function upperZeros(zeros: v128, sums: v128): v128 {
+  return i16x8.mul(i16x8.shr_u(zeros, 4), sums);
 }

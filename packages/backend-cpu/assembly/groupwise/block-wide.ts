@@ -1,4 +1,5 @@
 import { addScaled, addScaledTo, clear } from './block-sums';
+import { GROUP_STEP, zeroPoints } from './panel-pairs';
 import { nibbleMask } from './planes';
 import { BLOCK_PARAMS_BYTES } from './quantize-blocks';
 
@@ -14,7 +15,7 @@ function dotAdd(acc: v128, levels: v128, activations: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function start(symmetric: bool, sum: v128, zeros: usize): v128 {
-  return symmetric ? sum : i32x4.mul(v128.load(zeros), sum);
+  return symmetric ? sum : i32x4.mul(zeroPoints(zeros), sum);
 }
 
 // @ts-ignore: decorator
@@ -44,7 +45,8 @@ function row(
         p1 = dotAdd(p1, v128.and(w, mask), x);
         q0 = dotAdd(q0, v128.and(i16x8.shr_u(v, 4), mask), y);
         q1 = dotAdd(q1, v128.and(i16x8.shr_u(w, 4), mask), y);
-        b += 32;
+        // Past the other panel's row.
+        b += 64;
       } else {
         p0 = dotAdd(p0, v, x);
         p1 = dotAdd(p1, w, x);
@@ -60,8 +62,8 @@ function row(
     params += BLOCK_PARAMS_BYTES;
     if (--left == 0) {
       left = blocksPerGroup;
-      scales += 32;
-      zeros += 32;
+      scales += GROUP_STEP;
+      zeros += GROUP_STEP;
     }
   }
   v128.store(c, f0);
@@ -146,8 +148,8 @@ function rows4(
     addScaledTo(c3 + 16, s1, f32x4.mul(scale1, scale));
     if (--left == 0) {
       left = blocksPerGroup;
-      scales += 32;
-      zeros += 32;
+      scales += GROUP_STEP;
+      zeros += GROUP_STEP;
     }
   }
 }

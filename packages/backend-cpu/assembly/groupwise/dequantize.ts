@@ -1,5 +1,6 @@
 import { denseLevel } from './pack';
-import { SUPERBLOCK, superblockBytes, unpackSuperblock } from './planes';
+import { GROUP_STEP, superblockStep, zeroPoints } from './panel-pairs';
+import { SUPERBLOCK, unpackSuperblock } from './planes';
 
 /** Four levels (byte `shift` / 8 of each lane) as fround((level − zero) · scale). */
 // @ts-ignore: decorator
@@ -12,7 +13,7 @@ const BYTE_MASK: usize = memory.data<u32>([255, 255, 255, 255], 16);
 
 /**
  * Dequantizes steps [k0, k0 + k) of a packed panel to float32 [k][8]; k0 is a multiple of 32. `scales` and `zeros`
- * are the panel's tables (see group-tables.ts). Rows that the matrix lacks come out arbitrary but finite.
+ * (0: symmetric) are the panel's tables (see panel-pairs.ts). Rows that the matrix lacks come out arbitrary but finite.
  * Scratch: one unpacked superblock.
  */
 export function dequantizePanel(
@@ -20,13 +21,13 @@ export function dequantizePanel(
 ): void {
   const end = k0 + k,
     byteMask = v128.load(BYTE_MASK);
-  let b = panel + <usize>(k0 / SUPERBLOCK) * superblockBytes(bits),
-    group = <usize>(k0 / groupSize) << 5,
+  let b = panel + <usize>(k0 / SUPERBLOCK) * superblockStep(bits),
+    group = <usize>(k0 / groupSize) * GROUP_STEP,
     groupEnd = (k0 / groupSize + 1) * groupSize,
     scale0 = v128.load(scales + group),
     scale1 = v128.load(scales + group, 16),
-    zero0 = v128.load(zeros + group),
-    zero1 = v128.load(zeros + group, 16);
+    zero0 = zeros ? zeroPoints(zeros + group) : i32x4.splat(1 << (bits - 1)),
+    zero1 = zeros ? zeroPoints(zeros + group + 16) : zero0;
   for (let at = k0; at < end; at += SUPERBLOCK) {
     b = unpackSuperblock(b, bits, scratch);
     let levels = scratch;
@@ -36,12 +37,14 @@ export function dequantizePanel(
         w = v128.load(levels, 16);
       levels += 32;
       if (i >= groupEnd) {
-        group += 32;
+        group += GROUP_STEP;
         groupEnd += groupSize;
         scale0 = v128.load(scales + group);
         scale1 = v128.load(scales + group, 16);
-        zero0 = v128.load(zeros + group);
-        zero1 = v128.load(zeros + group, 16);
+        if (zeros) {
+          zero0 = zeroPoints(zeros + group);
+          zero1 = zeroPoints(zeros + group + 16);
+        }
       }
       if (i + 4 <= groupEnd && i + 4 <= stop) {
         v128.store(out, floats(v, 0, byteMask, zero0, scale0));
@@ -58,12 +61,14 @@ export function dequantizePanel(
       // A group ends inside these four steps, or the matrix does.
       for (let j = 0; j < 4 && i + j < stop; j++) {
         if (i + j >= groupEnd) {
-          group += 32;
+          group += GROUP_STEP;
           groupEnd += groupSize;
           scale0 = v128.load(scales + group);
           scale1 = v128.load(scales + group, 16);
-          zero0 = v128.load(zeros + group);
-          zero1 = v128.load(zeros + group, 16);
+          if (zeros) {
+            zero0 = zeroPoints(zeros + group);
+            zero1 = zeroPoints(zeros + group + 16);
+          }
         }
         v128.store(out, floats(v, j << 3, byteMask, zero0, scale0));
         v128.store(out, floats(w, j << 3, byteMask, zero1, scale1), 16);

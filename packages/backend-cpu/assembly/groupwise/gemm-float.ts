@@ -1,7 +1,7 @@
 import { BLOCK_K, BLOCK_N, EDGE_BYTES, finishBlock, multiplyPanels, PANELS_BYTES } from '../gemm/driver-f32';
 import { dequantizePanel } from './dequantize';
-import { fillTables, tableBytes } from './group-tables';
-import { CHANNELS, SUPERBLOCK, superblockBytes, UNPACKED_BYTES } from './planes';
+import { panelAt, tableAt } from './panel-pairs';
+import { CHANNELS, UNPACKED_BYTES } from './planes';
 
 /** The argument block of {@link gemmGroupwise}. */
 @unmanaged
@@ -9,9 +9,8 @@ export class GemmGroupwise {
   /** float32 [m, k]. */
   x: usize;
   panels: usize;
-  /** float32 [n, groups]. */
+  /** As packGroupwise laid them out; no zero points: 0. */
   scales: usize;
-  /** int32 [n, groups], or 0. */
   zeros: usize;
   /** float32 [n], or 0. */
   bias: usize;
@@ -28,17 +27,14 @@ export class GemmGroupwise {
 /**
  * x times a weight of 2 to 8 bits: each block of 32 channels and 512 steps is dequantized once into scratch, then
  * multiplied as floats. Units: row blocks × blocks of 32 channels. Scratch: a block of panels, a tile, an unpacked
- * superblock, the tables of four panels.
+ * superblock.
  */
 export function gemmGroupwise(args: usize, begin: i32, end: i32, scratch: usize): void {
   const g = changetype<GemmGroupwise>(args),
     columnBlocks = (g.n + BLOCK_N - 1) / BLOCK_N,
     groups = g.k / g.groupSize,
-    weightPanel = <usize>((g.k + SUPERBLOCK - 1) / SUPERBLOCK) * superblockBytes(g.bits),
     edge = scratch + PANELS_BYTES,
     unpacked = edge + EDGE_BYTES,
-    tables = unpacked + UNPACKED_BYTES,
-    panelTables = tableBytes(groups),
     lda = <usize>g.k << 2,
     ldc = <usize>g.n << 2;
   for (let unit = begin; unit < end; unit++) {
@@ -48,22 +44,14 @@ export function gemmGroupwise(args: usize, begin: i32, end: i32, scratch: usize)
       rows = min(g.rowsPerUnit, g.m - m0),
       x = g.x + <usize>m0 * lda,
       c = g.out + ((<usize>m0 * <usize>g.n + <usize>n0) << 2);
-    for (let n = 0; n < columns; n += CHANNELS) {
-      const at = (<usize>(n0 + n) * <usize>groups) << 2;
-      fillTables(
-        g.scales + at, g.zeros ? g.zeros + at : 0, groups, min(CHANNELS, columns - n), 1 << (g.bits - 1),
-        tables + <usize>(n / CHANNELS) * panelTables,
-      );
-    }
     for (let k0 = 0; k0 < g.k; k0 += BLOCK_K) {
       const k = min(BLOCK_K, g.k - k0),
         panelBytes = <usize>k << 5;
       for (let n = 0; n < columns; n += CHANNELS) {
-        const i = <usize>(n / CHANNELS),
-          scales = tables + i * panelTables;
+        const panel = (n0 + n) / CHANNELS;
         dequantizePanel(
-          g.panels + (<usize>(n0 / CHANNELS) + i) * weightPanel, g.bits, g.groupSize, scales,
-          scales + (<usize>groups << 5), k0, k, scratch + i * panelBytes, unpacked,
+          panelAt(g.panels, panel, g.k, g.bits), g.bits, g.groupSize, tableAt(g.scales, panel, groups),
+          g.zeros ? tableAt(g.zeros, panel, groups) : 0, k0, k, scratch + <usize>(n / CHANNELS) * panelBytes, unpacked,
         );
       }
       multiplyPanels(x + (<usize>k0 << 2), lda, rows, scratch, panelBytes, columns, k, c, ldc, k0 == 0, edge);

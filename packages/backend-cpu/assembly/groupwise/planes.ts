@@ -29,9 +29,12 @@ export function superblockBytes(bits: i32): usize {
 }
 
 /**
- * A level of b bits is split into planes of 4, 2 and 1 bits. A vector of a plane of width w holds 8/w steps of one
- * half: byte = step 0 | step 1 << w | … Vectors of the two halves alternate.
+ * Bytes from one row of a plane to the next, of a superblock that starts at either panel of a pair: see panel-pairs.ts.
+ *
+ * A level of b bits is split into planes of 4, 2 and 1 bits. A row is two vectors, one for each half of the channels; in
+ * a plane of width w it holds 8/w steps: byte = step 0 | step 1 << w | …
  */
+const ROW_STEP: usize = 64;
 
 // @ts-ignore: decorator
 @inline
@@ -49,7 +52,7 @@ function unpack4(b: usize, out: usize, shift: i32): usize {
     merge(out + 16, v128.and(w, mask), shift);
     merge(out + 32, v128.and(i16x8.shr_u(v, 4), mask), shift);
     merge(out + 48, v128.and(i16x8.shr_u(w, 4), mask), shift);
-    b += 32;
+    b += ROW_STEP;
     out += 64;
   }
   return b;
@@ -68,7 +71,7 @@ function unpack2(b: usize, out: usize, shift: i32): usize {
     merge(out + 80, v128.and(i16x8.shr_u(w, 4), mask), shift);
     merge(out + 96, v128.and(i16x8.shr_u(v, 6), mask), shift);
     merge(out + 112, v128.and(i16x8.shr_u(w, 6), mask), shift);
-    b += 32;
+    b += ROW_STEP;
     out += 128;
   }
   return b;
@@ -83,10 +86,10 @@ function unpack1(b: usize, out: usize, shift: i32): usize {
     merge(out + 16, v128.and(i16x8.shr_u(w, i), mask), shift);
     out += 32;
   }
-  return b + 32;
+  return b + ROW_STEP;
 }
 
-/** Unpacks one superblock to a byte per level and returns where the next one starts. */
+/** Unpacks one superblock to a byte per level and returns where the panel's next one starts. */
 export function unpackSuperblock(b: usize, bits: i32, out: usize): usize {
   let shift = 0;
   if (bits >= 4) {
@@ -126,11 +129,11 @@ export function packLevel(b: usize, bits: i32, n: i32, k: i32, level: i32): void
   while (left) {
     while (width > left) width >>= 1;
     const steps = 8 / width,
-      at = b + <usize>(step / steps) * 32 + half * 16 + lane,
+      at = b + <usize>(step / steps) * ROW_STEP + half * 16 + lane,
       shift = (step % steps) * width;
     store<u8>(at, load<u8>(at) | <u8>((level & ((1 << width) - 1)) << shift));
     level >>= width;
     left -= width;
-    b += <usize>width << 5;
+    b += <usize>width * ROW_STEP;
   }
 }

@@ -4,42 +4,61 @@ import { checkPacked } from './int8-linear.js';
 import { defineKernel, type KernelCall } from './kernel-call.js';
 import { rowBlocks } from './row-blocks.js';
 
-/** Sizes of `assembly/groupwise/planes.ts` and `assembly/gemm/driver-f32.ts`. */
+/** Sizes of `assembly/groupwise/panel-pairs.ts`, `planes.ts` and `assembly/gemm/driver-f32.ts`. */
+const PAIR_CHANNELS = 16;
 const CHANNELS = 8;
 const SUPERBLOCK = 32;
 const BLOCK_N = 32;
-const PANELS_BYTES = 65536;
 const EDGE_BYTES = 128;
-const UNPACKED_BYTES = 256;
-/** Scale and zero point of eight channels. */
-const TABLE_BYTES_PER_GROUP = 64;
-/** The same where the zero point is in two halves, as in `assembly/groupwise/gemm-blocks.ts`. */
-const BLOCK_TABLE_BYTES_PER_GROUP = 96;
 /** Widest level whose sums over a block of 32 fit into 16 bits; wider ones are multiplied in two halves. */
 const SINGLE_BITS = 4;
 /** Quantized activations of one unit: half of a second-level cache. */
 const CACHE_BYTES = 512 * 1024;
 
-/** 32-bit words of a packed weight: `bits` bits per level, k filled up to whole superblocks, rows to whole panels. */
+/**
+ * 32-bit words of a packed weight: `bits` bits per level, k filled up to whole superblocks, rows to whole pairs of
+ * panels. */
 function packedWords(rows: number, k: number, bits: number): number {
-  return (Math.ceil(rows / CHANNELS) * Math.ceil(k / SUPERBLOCK) * SUPERBLOCK * bits) / 4;
+  return (Math.ceil(rows / PAIR_CHANNELS) * Math.ceil(k / SUPERBLOCK) * SUPERBLOCK * bits) / 2;
 }
 
-/** Packs a weight of 2 to 8 bits [rows, words] for {@link groupwiseLinearKernel}. */
-export function packGroupwiseWeight(call: KernelCall): tf.TensorInfo {
+/**
+ * Packs a weight of 2 to 8 bits [rows, words] for {@link groupwiseLinearKernel}: levels, scales, and zero points if
+ * there are any, all by pairs of panels, so that a product reads each from end to end.
+ */
+export function packGroupwiseWeight(call: KernelCall): tf.TensorInfo[] {
   const rows = call.number('rows');
   const k = call.number('columns');
   const bits = call.number('bits');
   const wordsPerRow = call.input('levels').shape[1] ?? 0;
+  const groups = k / call.number('groupSize');
   const levels = call.pointer('levels', 'int32');
-  const output = call.output([packedWords(rows, k, bits)], 'int32');
+  const scales = call.pointer('scales', 'float32');
+  const zeroPoints = call.optionalPointer('zeroPoints', 'int32');
+  const pairs = Math.ceil(rows / PAIR_CHANNELS);
+  const tableShape = [pairs, groups, PAIR_CHANNELS];
+  const packed = call.output([packedWords(rows, k, bits)], 'int32');
+  const scaleTables = call.output(tableShape, 'float32');
+  const zeroTables = zeroPoints === 0 ? [] : [call.output(tableShape, 'int32')];
   call.backend.runtime.pool.run(
     Task.packGroupwise,
-    [levels, wordsPerRow, output.pointer, rows, k, bits],
-    Math.ceil(rows / CHANNELS),
+    [
+      levels,
+      wordsPerRow,
+      packed.pointer,
+      scales,
+      scaleTables.pointer,
+      zeroPoints,
+      zeroTables[0]?.pointer ?? 0,
+      rows,
+      k,
+      bits,
+      groups,
+    ],
+    pairs,
     rows * k * 4,
   );
-  return output.info;
+  return [packed, scaleTables, ...zeroTables].map(({ info }) => info);
 }
 
 /** The operands of one call, by address where they are tensors. */
@@ -93,8 +112,6 @@ function floatProduct(call: KernelCall, p: GroupwiseProduct): void {
     cacheBytes: Number.POSITIVE_INFINITY,
     fewest: 128,
   });
-  const tables = (BLOCK_N / CHANNELS) * TABLE_BYTES_PER_GROUP * (p.k / p.groupSize);
-  pool.reserveScratch(PANELS_BYTES + EDGE_BYTES + UNPACKED_BYTES + tables);
   pool.run(
     Task.gemmGroupwise,
     [
@@ -136,17 +153,16 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
     p.m,
     p.m * p.k * 2,
   );
-  const panels = Math.ceil(p.n / CHANNELS);
+  const panelPairs = Math.ceil(p.n / PAIR_CHANNELS);
   const blocks = rowBlocks({
     rows: p.m,
-    unitsPerBlock: panels,
+    unitsPerBlock: panelPairs,
     threads: pool.threads,
     bytesPerRow: padded * levelBytes,
     cacheBytes: CACHE_BYTES,
     fewest: 16,
   });
-  const tables = BLOCK_TABLE_BYTES_PER_GROUP * (p.k / p.groupSize);
-  pool.reserveScratch(EDGE_BYTES + tables + padded * CHANNELS * (inHalves ? 2 : 1));
+  pool.reserveScratch(EDGE_BYTES + padded * CHANNELS * (inHalves ? 2 : 1));
   pool.run(
     Task.gemmBlocks,
     [
@@ -166,7 +182,7 @@ function blockProduct(call: KernelCall, p: GroupwiseProduct): void {
       blocks.rowBlocks,
       simd === 'relaxed-wide' ? 1 : 0,
     ],
-    blocks.rowBlocks * panels,
+    blocks.rowBlocks * panelPairs,
     p.m * p.n * p.k * 0.5,
   );
 }

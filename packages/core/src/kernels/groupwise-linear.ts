@@ -5,8 +5,8 @@ import { runPackedKernel } from './run-kernel.js';
 
 /**
  * x [..., columns] times a weight of 2 to 8 bits with a scale per group of a row, plus bias: [..., rows].
- * Contract of `TampGroupwiseLinear`: inputs x float32 [m, columns], levels (as packed), scales float32
- * [rows, groups], optional zeroPoints int32 [rows, groups] and bias float32 [rows]; attributes bits, rows, columns,
+ * Contract of `TampGroupwiseLinear`: inputs x float32 [m, columns], levels, scales and
+ * optional zeroPoints as packed, and optional bias float32 [rows]; attributes bits, rows, columns,
  * groupSize, activation. Result [m, rows]: Σ over groups of scale · Σ x·(level − zero point), plus bias.
  * With activation `int8-block`, x is first quantized symmetrically in blocks of 32 along columns: scale
  * max|x|/127 (1 for an all-zero block), level roundHalfEven(x · fround(1/scale)).

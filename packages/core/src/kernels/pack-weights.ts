@@ -46,24 +46,30 @@ function checkLayout(scheme: AffineScheme, layout: WeightLayout): void {
 
 /**
  * Packs a weight that is on the current backend already, without reading it back. The result's `levels` is a new
- * tensor, or `words` itself for the layout `rows`; its scales and zero points are those given. Contract of
- * `TampPackWeights`: input levels int32 [rows, words]; attributes layout (`groupwise` or `int8`), bits, rows,
- * columns, groupSize; result one int32 tensor in the backend's own layout. Throws a `TampError` (`unsupported`) when
- * the backend has no such kernels or the scheme does not suit the layout.
+ * tensor, or `words` itself for the layout `rows`; its scales and zero points are those given, or for the layout
+ * `groupwise` new ones where the backend lays them out in its own way.
+ *
+ * Contract of `TampPackWeights`: inputs levels int32 [rows, words] and, for `groupwise`, scales float32 [rows, groups]
+ * and optional zeroPoints int32 [rows, groups]; attributes layout (`groupwise` or `int8`), bits, rows, columns,
+ * groupSize; result one int32 tensor in the backend's own layout, or an array of it, the scales and the zero points
+ * if any. Throws a `TampError` (`unsupported`) when the backend has no such kernels or the scheme does not suit the
+ * layout.
  */
 export function packWeightTensors(weight: PlainWeightTensors, layout: WeightLayout): QuantizedOperand {
   const { scheme, rows, columns, words, scales, zeroPoints } = weight;
   checkLayout(scheme, layout);
   const groupSize = kernelGroupSize(scheme, columns);
-  const levels =
-    layout === 'rows'
-      ? words
-      : runPackedKernel(
-          'TampPackWeights',
-          { levels: words },
-          { layout, bits: scheme.bits, rows, columns, groupSize },
-        );
-  return { layout, scheme, rows, columns, levels, scales, zeroPoints };
+  const matrix = { layout, scheme, rows, columns };
+  if (layout === 'rows') return { ...matrix, levels: words, scales, zeroPoints };
+  const tables = layout === 'groupwise' ? { scales, zeroPoints: zeroPoints ?? undefined } : {};
+  const packed = runPackedKernel<tf.Tensor | tf.Tensor[]>(
+    'TampPackWeights',
+    { levels: words, ...tables },
+    { layout, bits: scheme.bits, rows, columns, groupSize },
+  );
+  if (!Array.isArray(packed)) return { ...matrix, levels: packed, scales, zeroPoints };
+  const [levels, packedScales, packedZeroPoints = null] = packed;
+  return { ...matrix, levels, scales: packedScales, zeroPoints: packedZeroPoints };
 }
 
 /**
@@ -85,7 +91,8 @@ export function packWeights(weight: PlainQuantizedWeight, layout: WeightLayout):
     const zeroPoints =
       weight.zeroPoints === null ? null : keep(tf.tensor(weight.zeroPoints, [rows, groups], 'int32'));
     const operand = packWeightTensors({ scheme, rows, columns, words, scales, zeroPoints }, layout);
-    if (operand.levels !== words) words.dispose();
+    const used = [operand.levels, operand.scales, operand.zeroPoints];
+    for (const tensor of made) if (!used.includes(tensor)) tensor.dispose();
     return operand;
   } catch (error) {
     // A backend without the kernels refuses: nothing may be left behind.

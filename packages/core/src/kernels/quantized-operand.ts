@@ -15,9 +15,12 @@ export interface QuantizedOperand {
   readonly columns: number;
   /** int32. `rows`: [rows, words]; the other layouts: whatever the backend's pack kernel returned. */
   readonly levels: tf.Tensor;
-  /** float32 [rows, groups]; one group per row for channel and tensor granularity. */
+  /**
+   * float32 [rows, groups]; one group per row for channel and tensor granularity. `groupwise`: the same values in the
+   * backend's own order.
+   */
   readonly scales: tf.Tensor;
-  /** int32 [rows, groups], or null for a symmetric scheme. */
+  /** int32 [rows, groups], or null for a symmetric scheme. `groupwise`: in the backend's own layout. */
   readonly zeroPoints: tf.Tensor | null;
 }
 

@@ -7,11 +7,11 @@ import { registerReferenceKernels } from './reference/register.js';
  * Runs a kernel of the current tfjs backend. Throws a `TampError` (`unsupported`) when the backend has none: a
  * packed model must not run elsewhere silently, because its results would depend on the machine.
  */
-export function runPackedKernel(
+export function runPackedKernel<T extends tf.Tensor | tf.Tensor[] = tf.Tensor>(
   name: PackedKernelName,
   inputs: Readonly<Record<string, tf.Tensor | undefined>>,
   attributes: KernelAttributes,
-): tf.Tensor {
+): T {
   const backend = tf.getBackend();
   const missing = (): boolean => tf.getKernel(name, backend) === undefined;
   // Only when one is missed: looking all of them up takes longer than a small layer.
