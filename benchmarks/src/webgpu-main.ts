@@ -72,7 +72,9 @@ const tables: string[] = [];
 for (const comparison of webGpuComparisons(options.size ?? (software ? 'small' : 'full'), software)) {
   if (!comparison.title.includes(options.only ?? '')) continue;
   const title = `${comparison.title} (${where})`;
-  const table = resultTable(await measure({ ...comparison, title }, process.execPath, effort));
+  const once = software && comparison.benchmark.kind === 'model';
+  const taken = once ? { ...effort, rounds: 1 } : effort;
+  const table = resultTable(await measure({ ...comparison, title }, process.execPath, taken));
   console.log(table);
   tables.push(table);
   if (options.append !== undefined) appendFileSync(options.append, `\n${table}`);
