@@ -21,6 +21,7 @@ modifiers:
   - use: "@tamp/equalization"
     ignore: [lm_head]
     smooth: 0.5
+    quantization: { activation: token, weights: channel }
   - use: "@tamp/gptq"
     ignore: [lm_head]
     weights: { bits: 4, groupSize: 64 }

@@ -143,7 +143,7 @@ async function applyFold(
     note:
       choice.errorRatio < 1
         ? `scaling takes ${percent}% off the output error that rounding ${names.join(', ')} makes`
-        : `no scaling makes rounding ${names.join(', ')} better`,
+        : `no scaling makes rounding ${names.join(', ')} half a decibel better`,
   });
 }
 

@@ -41,6 +41,9 @@ export interface ScaleChoice {
   readonly errorRatio: number;
 }
 
+/** Squared error relative to that of no scaling, below which scaling is worth it: half a decibel. */
+const worthwhile = 10 ** -0.05;
+
 /** Rows of each weight that the error is measured on, evenly spaced. */
 const mostRows = 128;
 
@@ -148,7 +151,8 @@ async function outputError(
  * weight quantization, Lin et al. 2023). Weights that meet large activations are made larger before rounding, so that
  * their error is smaller relative to them. Tries strengths α with scales x^α and x^α / w^(1−α), x the root mean square of
  * the activations and w the mean relative size of the weights, and keeps the best by the squared error of the outputs
- * on the calibration data; none of them when rounding as it is does better.
+ * on the calibration data; none of them when rounding as it is does better, or not half a decibel worse: less than that
+ * is within what other data would say, and later layers may lose by it.
  */
 export async function searchScales(
   weights: readonly SearchedWeight[],
@@ -163,12 +167,8 @@ export async function searchScales(
   const matrix = moments.values;
   const none = new Float32Array(channels).fill(1);
   const before = await outputError(rows, columns, matrix, none, options);
-  let best: Omit<ScaleChoice, 'errorRatio'> & { readonly error: number } = {
-    scales: none,
-    strength: 0,
-    balanced: false,
-    error: before,
-  };
+  const unscaled = { scales: none, strength: 0, balanced: false, error: before };
+  let best: Omit<ScaleChoice, 'errorRatio'> & { readonly error: number } = unscaled;
   for (const balanced of [false, true]) {
     for (let point = balanced ? 0 : 1; point < gridPoints; point++) {
       signal.throwIfAborted();
@@ -179,6 +179,6 @@ export async function searchScales(
       await nextTask();
     }
   }
-  const { error, ...choice } = best;
+  const { error, ...choice } = best.error < worthwhile * before ? best : unscaled;
   return { ...choice, errorRatio: before > 0 ? error / before : 1 };
 }
