@@ -1,10 +1,20 @@
-import { enclosingScopes, type Graph } from '@tamp/core';
+import { elementCount, enclosingScopes, type Graph } from '@tamp/core';
 import type { PartitionOptions } from '../partition/partition-graph.js';
 import type { Subgraph } from '../partition/subgraph.js';
 import { repeatedBlocks } from './repeated-blocks.js';
 
 /** A target with more of the model's operators than this does little to bound memory. */
 const largeShare = 0.5;
+
+/** Weights of fewer elements (64 MB of float32) are held together at no cost worth a word. */
+const largeModelElements = 2 ** 24;
+
+function weightElements(graph: Graph): number {
+  return graph.nodes.reduce(
+    (sum, node) => (node.kind === 'parameter' ? sum + elementCount(node.type.shape.map((n) => n ?? 1)) : sum),
+    0,
+  );
+}
 
 function isInside(path: string, outer: string): boolean {
   return path !== outer && enclosingScopes(path).includes(outer);
@@ -15,7 +25,7 @@ function listed(names: readonly string[]): string {
 }
 
 /**
- * What is surprising about how targets cut a model, in sentences for people: there are none, some hold nothing, or one
+ * What is surprising about how targets cut a model, in sentences for people: a large model has none, some hold nothing, or one
  * holds most of the model although it consists of blocks that would do.
  */
 export function cutWarnings(
@@ -25,6 +35,7 @@ export function cutWarnings(
   { targetsPerSubgraph = 1 }: PartitionOptions = {},
 ): readonly string[] {
   if (targets.length === 0) {
+    if (weightElements(graph) < largeModelElements) return [];
     return [
       'The model is calibrated as one part, and all its weights are in memory together: no block is a target. Name modules of it as targets.',
     ];

@@ -53,10 +53,18 @@ describe('how a model is cut', () => {
     expect(warnings(['stem'])).toEqual([]);
   });
 
-  test('surprises where nothing is a target', () => {
-    expect(cutWarnings(nested(), [], partitionGraph(nested(), []))[0]).toMatch(
-      /^The model is calibrated as one part/,
-    );
+  test('surprises where nothing of a large model is a target', () => {
+    const warned = (rows: number): readonly string[] => {
+      const builder = createGraphBuilder();
+      const x = builder.input('x', { dtype: 'float32', shape: [null, 4096] });
+      const weight = builder.parameter('weight', [rows, 4096]);
+      builder.output('y', builder.apply('linear', [x, weight]));
+      const graph = builder.build();
+      return cutWarnings(graph, [], partitionGraph(graph, []));
+    };
+    expect(warned(4096)).toEqual([expect.stringMatching(/^The model is calibrated as one part/)]);
+    expect(warned(4095)).toEqual([]);
+    expect(cutWarnings(nested(), [], partitionGraph(nested(), []))).toEqual([]);
   });
 });
 
@@ -71,9 +79,7 @@ test('a run warns before any work, of the plain CPU backend once', async () => {
     return said;
   };
   expect(await run(0)).toEqual([]);
-  // One block is no list of repeated ones.
   expect(await run(1)).toEqual([
-    expect.stringMatching(/^The model is calibrated as one part/),
     expect.stringMatching(/^Calibration runs on tfjs's plain CPU backend.*@tamp\/backend-cpu/),
   ]);
   expect(await run(1, ['Block'])).toEqual([]);
