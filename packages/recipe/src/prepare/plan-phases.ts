@@ -5,7 +5,7 @@ import { evaluationBatch } from '../evaluation/perplexity.js';
 import { type RunStage, stagesOf } from '../run/run-progress.js';
 import type { MachineSpeed } from './machine-speed.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
-import { sequentialCost } from './sequential-cost.js';
+import type { SequentialCost } from './sequential-cost.js';
 import type { TriedRun } from './try-run.js';
 
 /** What one stage of a run will take. */
@@ -79,6 +79,7 @@ export function logitsBytes(
 /** What each stage of a run will take on a machine of this speed, or as a trial has shown. */
 export function planPhases(
   prepared: PreparedRecipe,
+  cost: SequentialCost,
   after: ReadonlyMap<string, number>,
   speed: MachineSpeed,
   tried?: TriedRun,
@@ -91,7 +92,6 @@ export function planPhases(
   const packed = sum(changed, ({ name }) => after.get(name) ?? 0);
   const archive = sum(after.values(), (bytes) => bytes);
   const isLarge = sum(parameters, ({ storage }) => storedBytes(storage)) >= largeModelBytes;
-  const cost = sequentialCost(prepared);
   const largest = Math.max(0, ...changed.map(denseBytes));
   const onDisk = recipe.pipeline.kind === 'sequential' && recipe.pipeline.intermediates === 'disk';
   const base = speed.processBytes;

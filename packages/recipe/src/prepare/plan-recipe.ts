@@ -4,7 +4,7 @@ import type { ExportTarget } from '../schema/recipe-schema.js';
 import type { MachineSpeed } from './machine-speed.js';
 import { largeModelBytes, logitsBytes, type PhasePlan, planPhases } from './plan-phases.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
-import { sequentialCost } from './sequential-cost.js';
+import { type SequentialCost, sequentialCost } from './sequential-cost.js';
 import type { TriedRun } from './try-run.js';
 
 /** What one modifier will do. */
@@ -81,18 +81,25 @@ function denseBytes(parameter: Parameter): number {
   return elementCount(parameter.shape) * float32;
 }
 
+/** What calibrating block by block costs; undefined where a recipe does not. */
+type BlocksCost = SequentialCost | undefined;
+
 /** What calibration holds beside what modifiers do: weights as float32, values on their way, and those between subgraphs. */
-function calibrationBytes(prepared: PreparedRecipe, all: number): number {
-  if (prepared.recipe.pipeline.kind === 'basic') return all;
-  const { largestSubgraph, intermediates, flowing } = sequentialCost(prepared);
-  return largestSubgraph + flowing + (prepared.recipe.pipeline.intermediates === 'disk' ? 0 : intermediates);
+function calibrationBytes({ recipe }: PreparedRecipe, cost: BlocksCost, all: number): number {
+  if (cost === undefined) return all;
+  const { largestSubgraph, intermediates, flowing } = cost;
+  return largestSubgraph + flowing + (recipe.pipeline.intermediates === 'disk' ? 0 : intermediates);
 }
 
 /**
  * The evaluation before holds every parameter as float32; while modifiers work, the packed model grows beside one
  * parameter at a time; the evaluation after holds the packed model, its copy on the backend, and the rest as float32.
  */
-function memoryEstimate(prepared: PreparedRecipe, after: ReadonlyMap<string, number>): number {
+function memoryEstimate(
+  prepared: PreparedRecipe,
+  cost: BlocksCost,
+  after: ReadonlyMap<string, number>,
+): number {
   const parameters = [...prepared.model.parameters.values()];
   const touched = new Set(
     prepared.modifiers.flatMap(({ plan }) => plan.targets.map(({ parameter }) => parameter)),
@@ -115,7 +122,7 @@ function memoryEstimate(prepared: PreparedRecipe, after: ReadonlyMap<string, num
   const held = modelBytes(prepared.model) >= largeModelBytes ? 0 : packed;
   const modify = held + 3 * Math.max(0, ...changed.map(denseBytes));
   const working = Math.max(0, ...prepared.modifiers.map(({ plan }) => plan.workingBytes ?? 0));
-  const calibrate = prepared.calibration === undefined ? 0 : working + calibrationBytes(prepared, all);
+  const calibrate = prepared.calibration === undefined ? 0 : working + calibrationBytes(prepared, cost, all);
   return Math.max(
     prepared.evaluation === undefined ? 0 : all + logits,
     modify + calibrate,
@@ -127,21 +134,21 @@ function outline(windows: TextWindows | undefined): TextOutline | null {
   return windows === undefined ? null : { windows: windows.count, sequenceLength: windows.length };
 }
 
-function calibratesByBlocks({ calibration, recipe }: PreparedRecipe): boolean {
-  return calibration !== undefined && recipe.pipeline.kind === 'sequential';
+function blocksCost(prepared: PreparedRecipe): BlocksCost {
+  const { calibration, recipe } = prepared;
+  return calibration === undefined || recipe.pipeline.kind === 'basic' ? undefined : sequentialCost(prepared);
 }
 
-function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
-  if (prepared.calibration === undefined) return null;
-  const { kind } = prepared.recipe.pipeline;
-  if (kind === 'basic')
+function pipelineOutline({ calibration, recipe }: PreparedRecipe, cost: BlocksCost): PipelineOutline | null {
+  if (calibration === undefined) return null;
+  const { kind, intermediates } = recipe.pipeline;
+  if (cost === undefined)
     return { kind, subgraphs: 1, intermediateBytes: 0, intermediates: 'memory', batchSize: 1 };
-  const cost = sequentialCost(prepared);
   return {
     kind,
     subgraphs: cost.subgraphs,
     intermediateBytes: cost.intermediates,
-    intermediates: prepared.recipe.pipeline.intermediates,
+    intermediates,
     batchSize: cost.batchSize,
   };
 }
@@ -153,6 +160,7 @@ function pipelineOutline(prepared: PreparedRecipe): PipelineOutline | null {
 export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried?: TriedRun): RecipePlan {
   const { model, modelName, modifiers, recipe } = prepared;
   const after = bytesAfter(prepared);
+  const cost = blocksCost(prepared);
   let weights = 0;
   for (const { shape } of model.parameters.values()) weights += elementCount(shape);
   return {
@@ -165,11 +173,12 @@ export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried
     },
     modifiers: modifiers.map(({ name, description, plan }) => ({ name, description, targets: plan.targets })),
     calibration: outline(prepared.calibration),
-    pipeline: pipelineOutline(prepared),
+    pipeline: pipelineOutline(prepared, cost),
     evaluation: outline(prepared.evaluation),
     export: recipe.export,
-    memoryBytes: memoryEstimate(prepared, after),
-    phases: speed === undefined ? [] : planPhases(prepared, after, speed, tried),
-    warnings: calibratesByBlocks(prepared) ? sequentialCost(prepared).warnings : [],
+    memoryBytes: memoryEstimate(prepared, cost, after),
+    phases:
+      speed === undefined ? [] : planPhases(prepared, cost ?? sequentialCost(prepared), after, speed, tried),
+    warnings: cost?.warnings ?? [],
   };
 }
