@@ -1,6 +1,7 @@
 import {
   type AffineScheme,
   checkScheme,
+  declaredQuantization,
   defineModifier,
   denseStorage,
   describeScheme,
@@ -43,11 +44,8 @@ type SchemeOf = (parameter: string) => AffineScheme;
 function schemesFor({ weights }: AwqSettings, later: readonly PlannedTarget[]): SchemeOf {
   const usual = schemeOfOptions(weights ?? { bits: 4, symmetric: true });
   if (weights !== undefined) return () => usual;
-  const declared = new Map<string, AffineScheme>();
-  for (const { parameter, quantization } of later) {
-    if (quantization !== undefined && !declared.has(parameter)) declared.set(parameter, quantization.weights);
-  }
-  return (parameter) => declared.get(parameter) ?? usual;
+  const declared = declaredQuantization(later);
+  return (parameter) => declared.get(parameter)?.weights ?? usual;
 }
 
 /** The folds of a model. Throws a `TampError` (`usage`) when there is none or the scheme does not fit a layer. */

@@ -117,6 +117,7 @@ export {
   type ModelEditorOptions,
 } from './model/model-editor.js';
 export { checkDenseWeight } from './modifiers/check-dense-weight.js';
+export { declaredQuantization } from './modifiers/declared-quantization.js';
 // Modifiers and pipelines
 export {
   type CoreStamp,

@@ -1,4 +1,10 @@
-import { type AffineScheme, describeScheme, type PlannedQuantization, type PlannedTarget } from '@tamp/core';
+import {
+  type AffineScheme,
+  declaredQuantization,
+  describeScheme,
+  type PlannedQuantization,
+  type PlannedTarget,
+} from '@tamp/core';
 import type { Quantization } from '../settings.js';
 
 /** What search and report assume of the layer that reads a weight, by the weight's name. */
@@ -21,10 +27,7 @@ export function assumedQuantization(
   { activation, weights }: Partial<Quantization>,
   later: readonly PlannedTarget[],
 ): AssumedQuantization {
-  const declared = new Map<string, PlannedQuantization>();
-  for (const { parameter, quantization } of later) {
-    if (quantization !== undefined && !declared.has(parameter)) declared.set(parameter, quantization);
-  }
+  const declared = declaredQuantization(later);
   return (weight) => {
     const known = declared.get(weight) ?? usual;
     return {
