@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { Command } from 'commander';
 import { compressed } from './contenders/tiny-llama.js';
+import { median } from './median.js';
 import { environment } from './report.js';
 
 const program = new Command('bench:generation')
@@ -47,9 +48,6 @@ async function withCache(
   for await (const _ of generator.generate({ prompt, maxTokens: count, endTokens: [] }));
   return (performance.now() - started) / 1000;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 tf.enableProdMode();
 const { name, threads, simd } = await registerCpuBackend(

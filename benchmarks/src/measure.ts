@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Comparison, Contender } from './cases.js';
 import { ContenderProcess } from './contender-process.js';
+import { median } from './median.js';
 
 /** One contender's times on one case: each is the mean over the runs of one slice. */
 export interface Measurement {
@@ -38,11 +39,6 @@ const ALLOWANCE = 10;
 const ROUNDS_FOR_ALL = 3;
 /** Contenders made ready at a time. */
 const STARTING = 2;
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
 
 interface Runner {
   readonly process: ContenderProcess;

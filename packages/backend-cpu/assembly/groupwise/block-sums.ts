@@ -5,9 +5,9 @@
  * so every variant gives the same bits.
  *
  * Tiles read the tables of one panel of eight channels: `scales` float32 and `zeros` pairs of 16 bits, [group][8] each,
- * GROUP_STEP bytes apart
- * (see panel-pairs.ts), a group being `blocksPerGroup` blocks of 32 steps. `zeros` is read for asymmetric weights only:
- * a symmetric weight's zero point is in the `start` of each block's params, which otherwise is −Σa.
+ * GROUP_STEP bytes apart (see panel-pairs.ts), a group being `blocksPerGroup` blocks of 32 steps. `zeros` is read for
+ * asymmetric weights only: a symmetric weight's zero point is in the `start` of each block's params, which otherwise is
+ * −Σa.
  */
 
 const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
