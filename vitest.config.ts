@@ -8,6 +8,7 @@ const root = import.meta.dirname;
 /** Every folder with tests and a package.json is a project named after its package. */
 const projects = ['packages', 'apps', 'examples']
   .flatMap((group) => readdirSync(join(root, group)).map((name) => join(root, group, name)))
+  .concat(join(root, 'fixtures'))
   .filter((folder) => existsSync(join(folder, 'package.json')) && existsSync(join(folder, 'test')))
   .map((folder) => {
     const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

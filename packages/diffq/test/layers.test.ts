@@ -1,9 +1,10 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { isTampError, Random } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { attachDiffQ, attachLsq, attachUniform } from '../src/index.js';
 import { crossEntropy, digitsMlp, range, rows, testAccuracy, trainingRows } from './digits.js';
 
@@ -48,13 +49,7 @@ beforeAll(async () => {
   await tf.setBackend('wasm');
 });
 
-let tensorsBefore = 0;
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 test('fit trains bits and weights with the model’s own optimizer; detaching leaves a plain model', async () => {
   const model = compiled();

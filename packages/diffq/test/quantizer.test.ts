@@ -1,10 +1,11 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import '@tensorflow/tfjs-layers';
 import { isTampError, Random } from '@tamp/core';
 import { readJsonFixture } from '@tamp/fixtures';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   DiffQuantizer,
   type DiffQuantizerOptions,
@@ -24,13 +25,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-let tensorsBefore = 0;
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 function variableOf(shape: readonly number[], seed = 1): tf.Variable {
   const values = new Random(seed).fillNormal(new Float32Array(tf.util.sizeFromShape([...shape])));

@@ -1,23 +1,18 @@
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { type Modifier, type ModifierDefinition, parseModifierOptions, runBasic } from '@tamp/core';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import { quantizeStatically } from '@tamp/int8-linear';
 import staticInt8 from '@tamp/int8-linear/static';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import equalization, { equalizeModel } from '../src/index.js';
 import { digitsCalibration, digitsModel, scaleChannels, testAccuracy } from './digits-models.js';
 
-let tensorsBefore = 0;
 beforeAll(async () => {
   const { name } = await registerCpuBackend();
   await tf.setBackend(name);
 });
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 function createModifier<Options>(definition: ModifierDefinition<Options>): Modifier {
   return definition.create(parseModifierOptions(definition, {}));

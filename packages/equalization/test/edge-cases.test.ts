@@ -1,7 +1,8 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import { isTampError, type Model, parseModifierOptions, readParameter, runBasic } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import equalization, {
   crossLayerScale,
   equalizeModel,
@@ -13,14 +14,8 @@ import equalization, {
 import { buildModel, normalBatches } from './decoder-models.js';
 import { largestDifference, outputOf } from './fixture-graphs.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const calibration = normalBatches([6]);
 

@@ -1,18 +1,13 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import { type AffineScheme, type PlannedQuantization, type PlannedTarget, runBasic } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import equalization, { type EqualizationOptions } from '../src/index.js';
 import { block, decoderBlock, normalBatches } from './decoder-models.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const calibration = normalBatches([5, block.width]);
 const groups: AffineScheme = {

@@ -1,8 +1,9 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import { type Model, readParameter } from '@tamp/core';
 import { quantizeStatically, type StaticInt8Options } from '@tamp/int8-linear';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type EqualizationResult, type EqualizeRunOptions, equalizeModel } from '../src/index.js';
 import {
   calibrationOf,
@@ -19,14 +20,8 @@ import {
   tensors,
 } from './fixture-graphs.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 /** The reference equalizes a case when it inserted a scale. */
 function isEqualized({ name }: FixtureCase): boolean {

@@ -1,20 +1,15 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import { type Model, readParameter } from '@tamp/core';
 import { quantizeLinearLayers } from '@tamp/int8-linear';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { equalizeModel, smoothScale } from '../src/index.js';
 import { block, decoderBlock, normalBatches } from './decoder-models.js';
 import { largestDifference, outputOf, signalToNoise } from './fixture-graphs.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const calibration = normalBatches([5, block.width]);
 

@@ -1,16 +1,16 @@
 import { registerCpuBackend, type TampCpuBackend } from '@tamp/backend-cpu';
 import { bytesOf, denseStorage, type Model } from '@tamp/core';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import { createMlp } from '@tamp/models';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGenerator, type GeneratedToken, type GenerateOptions, generate } from '../src/index.js';
 import { forms, type Opened, type TinyLlama, tinyLlama } from './world/tiny-llama.js';
 
 let world: TinyLlama;
 let opened: Opened;
 let model: Model;
-let tensorsBefore = 0;
 
 beforeAll(async () => {
   await registerCpuBackend();
@@ -24,10 +24,7 @@ afterAll(async () => {
   world.remove();
   tf.removeBackend('tamp-cpu');
 });
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-  return () => expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 async function collect(options: Partial<GenerateOptions>, of: Model = model): Promise<GeneratedToken[]> {
   const all: GeneratedToken[] = [];

@@ -1,7 +1,8 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { beforeEach, describe } from 'vitest';
 
 /** Every tfjs backend that has the kernels; the same tests run over each. tfjs's own cpu backend is the reference. */
 const backends: Readonly<Record<string, () => Promise<void>>> = {
@@ -14,15 +15,11 @@ const backends: Readonly<Record<string, () => Promise<void>>> = {
 /** Runs tests over every backend; each must leave as many tensors as it found. */
 export function overBackends(title: string, body: () => void): void {
   describe.each(Object.keys(backends))(`${title}, on %s`, (backend) => {
-    let before = 0;
     beforeEach(async () => {
       await backends[backend]();
       await tf.setBackend(backend);
-      before = tf.memory().numTensors;
     });
-    afterEach(() => {
-      expect(tf.memory().numTensors).toBe(before);
-    });
+    expectNoTensorLeaks();
     body();
   });
 }

@@ -1,19 +1,14 @@
 import { createModelRunner } from '@tamp/core';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { buildCausalLanguageModel, causalLanguageModelFamilies, openModel } from '../src/index.js';
 import { memoryFolder, randomFolder, type TestConfig } from './memory-folder.js';
 import { plainDecoder } from './plain-decoder.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const sizes = {
   hidden_size: 24,

@@ -1,20 +1,15 @@
 import { createModelRunner, type Model, readParameter } from '@tamp/core';
 import { fixturePath, readTensorFixture } from '@tamp/fixtures';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import { openSafetensors } from '@tamp/safetensors';
 import { fileSource } from '@tamp/safetensors/node';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { checkpointParameters, createConvNet, createMlp } from '../src/index.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const digits = readTensorFixture('digits', 'digits.safetensors');
 /** The last `count` images, the test set, as pixels / 16. */

@@ -1,3 +1,4 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import {
@@ -11,7 +12,7 @@ import {
 import { diffq } from '@tamp/diffq';
 import { createConvNet, createMlp } from '@tamp/models';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   evaluateLabelled,
   type LabelledData,
@@ -22,16 +23,10 @@ import {
 } from '../src/index.js';
 import { testing, training } from './digits-data.js';
 
-let tensorsBefore = 0;
 beforeAll(async () => {
   await tf.setBackend('wasm');
 });
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const few = sliceSamples(training, 0, 200);
 const small = (seed = 0): Model => createMlp({ widths: [64, 32, 10], seed });

@@ -1,6 +1,7 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   type ByteSource,
   bytesOf,
@@ -44,14 +45,8 @@ function tiedModel(): { model: Model; reads: () => number } {
   return { model, reads: () => reads };
 }
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 describe('createModelRunner', () => {
   it('computes outputs by name and reads a tied parameter once, at its first use', async () => {

@@ -1,18 +1,13 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { operators, Random } from '../../src/index.js';
 import { expectClose } from './expect-close.js';
 import { runOperator } from './run-operator.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 function values(seed: number, length: number): Float32Array {
   const random = new Random(seed);

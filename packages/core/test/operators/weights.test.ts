@@ -1,6 +1,7 @@
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   type AffineScheme,
   affineStorage,
@@ -16,14 +17,8 @@ import {
 import { expectClose } from './expect-close.js';
 import { runWithParameters, type StoredOperand } from './run-operator.js';
 
-let tensorsBefore = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectNoTensorLeaks();
 
 const [rows, columns] = [10, 64];
 

@@ -9,20 +9,15 @@ import {
   Random,
   readParameter,
 } from '@tamp/core';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { runSequential, type SequentialOptions } from '../../src/index.js';
 import { batches, blockModel, halve } from '../models/blocks.js';
 
-let tensors = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensors);
-});
+expectNoTensorLeaks();
 
 /** Three rows each, the last one only two. */
 function uneven(count: number): CalibrationBatches {

@@ -14,6 +14,7 @@ import {
   Random,
   readParameter,
 } from '@tamp/core';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { checkpointFolder } from '@tamp/core/node';
@@ -22,14 +23,12 @@ import { runSequential, type SequentialOptions } from '../../src/index.js';
 import { batches, blockModel, halve } from '../models/blocks.js';
 
 let folder = '';
-let tensors = 0;
 beforeAll(() => tf.setBackend('cpu'));
+expectNoTensorLeaks();
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tamp-resume-'));
-  tensors = tf.memory().numTensors;
 });
 afterEach(async () => {
-  expect(tf.memory().numTensors).toBe(tensors);
   await rm(folder, { recursive: true, force: true });
 });
 

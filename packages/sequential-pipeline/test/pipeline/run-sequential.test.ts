@@ -1,7 +1,8 @@
 import { createModelRunner, type Model, type Modifier, runBasic } from '@tamp/core';
+import { expectNoTensorLeaks } from '@tamp/fixtures/tensor-leaks';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   memoryStorage,
   runSequential,
@@ -10,14 +11,8 @@ import {
 } from '../../src/index.js';
 import { batches, blockModel, halve } from '../models/blocks.js';
 
-let tensors = 0;
 beforeAll(() => tf.setBackend('cpu'));
-beforeEach(() => {
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensors);
-});
+expectNoTensorLeaks();
 
 /** What flows into each linear layer of a model, over all batches. */
 async function inputsOfLayers(model: Model, count: number): Promise<ReadonlyMap<string, readonly number[]>> {
