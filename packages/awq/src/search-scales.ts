@@ -5,6 +5,7 @@ import {
   quantizeWithSearch,
   type RangeSearch,
   type SecondMoments,
+  worthwhileError,
 } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -40,9 +41,6 @@ export interface ScaleChoice {
   /** Squared output error with these scales over that without. */
   readonly errorRatio: number;
 }
-
-/** Squared error relative to that of no scaling, below which scaling is worth it: half a decibel. */
-const worthwhile = 10 ** -0.05;
 
 /** Rows of each weight that the error is measured on, evenly spaced. */
 const mostRows = 128;
@@ -179,6 +177,6 @@ export async function searchScales(
       await nextTask();
     }
   }
-  const { error, ...choice } = best.error < worthwhile * before ? best : unscaled;
+  const { error, ...choice } = best.error < worthwhileError * before ? best : unscaled;
   return { ...choice, errorRatio: before > 0 ? error / before : 1 };
 }

@@ -137,6 +137,7 @@ export {
 } from './modifiers/modifier.js';
 export { parseModifierOptions } from './modifiers/parse-options.js';
 export { chooseWeightTargets, type WeightTarget } from './modifiers/weight-targets.js';
+export { worthwhileError } from './modifiers/worthwhile-error.js';
 export { bfloat16ToFloat32, float32ToBfloat16 } from './numeric/bfloat16.js';
 export { checkFinite, type ValuesOrigin } from './numeric/check-finite.js';
 export { float16ToFloat32, float32ToFloat16 } from './numeric/float16.js';

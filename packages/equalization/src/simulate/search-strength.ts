@@ -1,13 +1,10 @@
-import type { OperatorNode, PlannedQuantization } from '@tamp/core';
+import { type OperatorNode, type PlannedQuantization, worthwhileError } from '@tamp/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { smoothScale } from '../scales/smooth-scale.js';
 import { outputNoise } from './output-noise.js';
 
 /** Strengths that the search tries: 0 to 1 in steps of 0.05. */
 const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
-
-/** Noise relative to that of doing nothing, below which a strength is worth rewriting weights for: 0.5 dB. */
-const worthwhile = 10 ** -0.05;
 
 /** A layer of a group with its weight, how much each of its output channels counts, and how it is to be quantized. */
 export interface WeightedReader {
@@ -63,7 +60,7 @@ export async function searchStrength(
   let best: { readonly alpha?: number; readonly scale: Float32Array } = {
     scale: new Float32Array(search.inputMagnitude.length).fill(1),
   };
-  let smallest = worthwhile * (await relativeNoise(search, best.scale));
+  let smallest = worthwhileError * (await relativeNoise(search, best.scale));
   for (const alpha of strengths) {
     search.signal.throwIfAborted();
     const scale = smoothScale(search.inputMagnitude, search.weightMagnitude, alpha);
