@@ -145,4 +145,88 @@ describe('matMul', () => {
       }
     }
   });
+
+  it('broadcasts leading dimensions, the missing ones too', async () => {
+    const data = randomSource(4);
+    const [m, k, n] = [5, 6, 7];
+    for (const [outerA, outerB, outer] of [
+      [
+        [2, 1],
+        [1, 3],
+        [2, 3],
+      ],
+      [
+        [2, 1],
+        [2, 3],
+        [2, 3],
+      ],
+      [[2, 3], [3], [2, 3]],
+      [[], [2, 2], [2, 2]],
+    ] as const) {
+      const a = uniformValues(data, tf.util.sizeFromShape([...outerA]) * m * k);
+      const b = uniformValues(data, tf.util.sizeFromShape([...outerB]) * k * n);
+      // The operands written out in full, and their products one after another.
+      const expand = (
+        values: Float32Array,
+        own: readonly number[],
+        rows: number,
+        columns: number,
+      ): tf.Tensor =>
+        tf.reshape(tf.broadcastTo(tf.tensor(values, [...own, rows, columns]), [...outer, rows, columns]), [
+          -1,
+          rows,
+          columns,
+        ]);
+      await tf.setBackend('cpu');
+      const reference = tf.tidy(() => tf.matMul(expand(a, outerA, m, k), expand(b, outerB, k, n)));
+      const expected = await reference.data<'float32'>();
+      reference.dispose();
+      for (const { name } of backends) {
+        await tf.setBackend(name);
+        const result = tf.tidy(() =>
+          tf.matMul(tf.tensor(a, [...outerA, m, k]), tf.tensor(b, [...outerB, k, n])),
+        );
+        expect(result.shape).toEqual([...outer, m, n]);
+        const values = await result.data<'float32'>();
+        result.dispose();
+        // k steps in float32 on sums below k, against one rounding.
+        const error = values.reduce(
+          (worst, v, i) => Math.max(worst, Math.abs(v - (expected[i] ?? Number.NaN))),
+          0,
+        );
+        expect(error, `${name} [${outerA}] [${outerB}]`).toBeLessThan(k * k * 2 ** -24);
+      }
+    }
+  });
+
+  it('tells a bias per row from one per column, and leaves integers to tfjs', async () => {
+    // Whole numbers: exact.
+    const compute = (): tf.Tensor[] =>
+      tf.tidy(() => {
+        const square = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+        const bias = [10, -20];
+        return [
+          ...([[2, 1], [1, 2], [2], [1, 2, 1]] as const).flatMap((shape) =>
+            (['linear', 'relu'] as const).map((activation) =>
+              tf.fused.matMul({
+                a: shape.length === 3 ? tf.reshape(square, [1, 2, 2]) : square,
+                b: square,
+                bias: tf.tensor(bias, [...shape]),
+                activation,
+              }),
+            ),
+          ),
+          tf.fused.matMul({ a: tf.cast(square, 'int32'), b: tf.cast(square, 'int32') }),
+        ];
+      });
+    const read = async (backend: string): Promise<unknown[]> => {
+      await tf.setBackend(backend);
+      const results = compute();
+      const plain = results.map((result) => [result.dtype, result.shape, [...result.dataSync()]]);
+      tf.dispose(results);
+      return plain;
+    };
+    const expected = await read('cpu');
+    for (const { name } of backends) expect(await read(name), name).toEqual(expected);
+  });
 });

@@ -26,14 +26,27 @@ export interface MatMul {
   readonly high?: number;
 }
 
-/** Shapes as tfjs's BatchMatMul reads them: all leading dimensions are one batch, each operand's repeated in turn. */
+/** The matrix of an operand that each matrix of the result is made from; leading dimensions broadcast. */
+function sourceMatrices(outer: readonly number[], own: readonly number[]): readonly number[] {
+  return outer.reduce<readonly number[]>(
+    (sources, size, i) => {
+      const extent = own[i - outer.length + own.length] ?? 1;
+      return sources.flatMap((source) =>
+        Array.from({ length: size }, (_, at) => source * extent + (extent === 1 ? 0 : at)),
+      );
+    },
+    [0],
+  );
+}
+
+/** Sizes of a product, and the leading dimensions of its result and of its operands. */
 function dimensions({ a, b, transposeA, transposeB }: MatMul): {
   m: number;
   n: number;
   k: number;
-  batchA: number;
-  batchB: number;
-  shape: number[];
+  outer: number[];
+  outerA: number[];
+  outerB: number[];
 } {
   const [aRows = 0, aColumns = 0] = a.shape.slice(-2);
   const [bRows = 0, bColumns = 0] = b.shape.slice(-2);
@@ -46,15 +59,9 @@ function dimensions({ a, b, transposeA, transposeB }: MatMul): {
       `Error in matMul: inner shapes of tensors with shapes ${a.shape} and ${b.shape} and ` +
       `transposeA=${transposeA} and transposeB=${transposeB} must match.`,
   );
-  const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  return {
-    m,
-    n,
-    k,
-    batchA: tf.util.sizeFromShape(a.shape.slice(0, -2)),
-    batchB: tf.util.sizeFromShape(b.shape.slice(0, -2)),
-    shape: [...outer, m, n],
-  };
+  const [outerA, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  const outer = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
+  return { m, n, k, outer, outerA, outerB };
 }
 
 /** A product by address: a [batch, m, k] times b [batch, k, n], or [batch, n, k] when transposed. */
@@ -126,12 +133,12 @@ export function transpose(
 
 /** out = a · b (+ bias), clamped. */
 export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo {
-  const { m, n, k, batchA, batchB, shape } = dimensions(product);
+  const { m, n, k, outer, outerA, outerB } = dimensions(product);
   const { bias, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = product;
   const { runtime } = backend;
-  const batch = Math.max(batchA, batchB);
-  const output = backend.output(shape, 'float32');
-  if (batchA === 0 || batchB === 0 || m * n === 0) return output.info;
+  const [batch, batchA, batchB] = [outer, outerA, outerB].map((shape) => tf.util.sizeFromShape(shape));
+  const output = backend.output([...outer, m, n], 'float32');
+  if (batch * m * n === 0) return output.info;
   if (k === 0) {
     runtime.heap.f32.fill(0, output.pointer / 4, output.pointer / 4 + batch * m * n);
     return output.info;
@@ -145,25 +152,29 @@ export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo 
     }
     const b = backend.pointer(product.b, 'float32', temporaries);
     const biasPointer = bias === undefined ? 0 : backend.pointer(bias, 'float32', temporaries);
-    // A batch whose operands repeat in step is one call; otherwise each repetition of the shorter one is.
-    const repeat = batchA === batchB || batchA === 1 || batchB === 1 ? 1 : batch / Math.min(batchA, batchB);
-    const inCall = batch / repeat;
-    for (let r = 0; r < repeat; r++) {
-      const start = r * inCall;
+    const run = (firstA: number, firstB: number, first: number, count: number): void =>
       gemm(runtime, {
-        a: a + (start % batchA) * m * k * 4,
-        b: b + (start % batchB) * n * k * 4,
-        out: output.pointer + start * m * n * 4,
+        a: a + firstA * m * k * 4,
+        b: b + firstB * n * k * 4,
+        out: output.pointer + first * m * n * 4,
         bias: biasPointer,
         m,
         n,
         k,
-        batch: inCall,
+        batch: count,
         strideA: batchA === 1 ? 0 : m * k,
         strideB: batchB === 1 ? 0 : n * k,
         transposedB: product.transposeB,
         low,
         high,
+      });
+    const inStep = (own: number): boolean => own === batch || own === 1;
+    if (inStep(batchA) && inStep(batchB)) {
+      run(0, 0, 0, batch);
+    } else {
+      const sourcesB = sourceMatrices(outer, outerB);
+      sourceMatrices(outer, outerA).forEach((source, i) => {
+        run(source, sourcesB[i] ?? 0, i, 1);
       });
     }
     return output.info;

@@ -63,7 +63,9 @@ export function fusedEpilogue(
   if (clamp === undefined && kernel === undefined) {
     throw new Error(`Activation ${activation} has not been implemented for ${backendName}.`);
   }
-  const perColumn = bias !== undefined && tf.util.sizeFromShape(bias.shape) === columns;
+  // As many values may also lie along another dimension, one per row.
+  const perColumn =
+    bias !== undefined && bias.shape.at(-1) === columns && tf.util.sizeFromShape(bias.shape) === columns;
   const addLater = bias !== undefined && !perColumn;
   const clampLater = addLater && clamp !== undefined && activation !== 'linear';
   return {

@@ -12,6 +12,7 @@ function operands(inputs: tf.NamedTensorInfoMap): { a: tf.TensorInfo; b: tf.Tens
 /** tfjs's BatchMatMul and _FusedMatMul on the float32 GEMM. Other types go to tfjs's own kernel. */
 export function matMulKernels(backendName: string): tf.KernelConfig[] {
   const original = tf.getKernel(tf.BatchMatMul, 'cpu');
+  const originalFused = tf.getKernel(tf._FusedMatMul, 'cpu');
   return [
     {
       kernelName: tf.BatchMatMul,
@@ -35,6 +36,8 @@ export function matMulKernels(backendName: string): tf.KernelConfig[] {
       kernelFunc({ inputs, attrs = {}, backend: given }) {
         const backend = tampCpuBackend(given);
         const { a, b } = operands(inputs);
+        if (a.dtype !== 'float32' || b.dtype !== 'float32')
+          return originalFused.kernelFunc({ inputs, attrs, backend });
         const transposeB = attrs.transposeB === true;
         const columns = b.shape.at(transposeB ? -2 : -1) ?? 0;
         const { columnBias, clamp, rest } = fusedEpilogue(backend, backendName, columns, inputs, attrs);
