@@ -262,6 +262,9 @@ export: [{ to: large.tamp.zip }]
       text.replace('groupsize: 64', 'groupSize: 64').replace('evil.txt', 'eval.txt'),
     );
     await playground.ready();
+    await playground.writeRecipe((text) => text.replace('lm_head', 'lm_haed'));
+    await page.locator('#recipe .hint', { hasText: 'Did you mean lm_head?' }).waitFor();
+    await playground.ready();
   });
 
   it('completes keys and modifiers from the schema', async () => {

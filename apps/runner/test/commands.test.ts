@@ -333,6 +333,15 @@ describe('the other commands', () => {
       { file: 'invalid.yaml', line: 3, column: 1, problem: 'unknown key extra' },
       { file: 'invalid.yaml', line: 4, column: 1, problem: 'unknown key another' },
     ]);
+    const text = readFileSync(join(folder, recipe('surprising')), 'utf8');
+    writeFileSync(join(folder, 'surprising.yaml'), text.replace('[lm_head]', '[lm_haed, lm_head]'));
+    const warned = await run('validate', 'surprising.yaml');
+    expect(warned.code).toBe(0);
+    expect(warned.stderr).toMatch(
+      /warning: surprising\.yaml:\d+:\d+, .*lm_haed matches no layer\. Did you mean lm_head\?/,
+    );
+    const { warnings } = JSON.parse((await run('validate', 'surprising.yaml', '--json')).stdout);
+    expect(warnings).toEqual([expect.stringContaining('lm_haed')]);
   });
 
   it('inspect lists the parameters of a folder and of an archive', async () => {

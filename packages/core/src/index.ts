@@ -68,7 +68,7 @@ export {
 export { graphFromJson, graphToJson } from './graph/json.js';
 export { lintGraph } from './graph/lint.js';
 export { replaceOperators } from './graph/rewrite.js';
-export { matchOperators, matchScopes, type TargetSelection } from './graph/targets.js';
+export { matchOperators, matchScopes, type TargetSelection, unmatchedPatterns } from './graph/targets.js';
 // Kernel contracts
 export { appendRows, roomForRows } from './kernels/append-rows.js';
 export type { ColumnRounding, RoundedColumns, TurnRanges } from './kernels/column-rounding.js';

@@ -15,12 +15,19 @@ function Outlook(): JSX.Element {
   const check = recipeCheck.value;
   if (check.kind === 'waiting') return <p class="muted">Checking …</p>;
   if (check.kind === 'wrong') return <p class="bad">{amountText(check.problems.length, 'problem')}</p>;
-  const { sizes, modifiers } = check.plan;
+  const { sizes, modifiers, warnings } = check.plan;
   const layers = new Set(modifiers.flatMap(({ targets }) => targets.map(({ layer }) => layer))).size;
   return (
-    <p class="good">
-      Ready: {amountText(layers, 'layer')}, {bytesText(sizes.before)} → {bytesText(sizes.after)}
-    </p>
+    <>
+      <p class="good">
+        Ready: {amountText(layers, 'layer')}, {bytesText(sizes.before)} → {bytesText(sizes.after)}
+      </p>
+      {warnings.map((warning) => (
+        <p class="hint" key={warning}>
+          Warning: {warning}
+        </p>
+      ))}
+    </>
   );
 }
 

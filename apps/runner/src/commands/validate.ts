@@ -23,8 +23,11 @@ export async function validateCommand(
   try {
     const { prepared } = await loadRecipe(path);
     await prepared.close();
-    if (options.json === true) terminal.result(JSON.stringify({ valid: true, problems: [] }));
+    if (options.json === true)
+      terminal.result(JSON.stringify({ valid: true, problems: [], warnings: prepared.warnings }));
     else {
+      for (const warning of prepared.warnings)
+        terminal.say(terminal.wordColors.yellow(`warning: ${warning}`));
       const layers = prepared.modifiers.reduce((total, { plan }) => total + plan.targets.length, 0);
       terminal.say(
         `${path} is valid: ${amountText(prepared.modifiers.length, 'modifier')} for ${amountText(layers, 'layer')}.`,

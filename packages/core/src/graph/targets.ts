@@ -62,7 +62,7 @@ function unmatched(pattern: string, names: readonly string[]): TampError {
 
 /**
  * The operators among `candidates` that the selection matches, in graph order. Throws a `TampError` (`usage`) for
- * a target that matches none of them; an `ignore` pattern may match nothing.
+ * a target that matches none of them; an `ignore` pattern may match nothing, see {@link unmatchedPatterns}.
  */
 export function matchOperators(
   graph: Graph,
@@ -84,6 +84,18 @@ export function matchOperators(
     for (const node of chosen) if (matchesNode(graph, node, pattern, matches)) chosen.delete(node);
   }
   return nodes.filter((node) => chosen.has(node));
+}
+
+/**
+ * Those of the patterns that match no operator of a graph, of whatever kind, and no module that holds one: most likely
+ * mistyped. Throws a `TampError` (`usage`) for what is no pattern.
+ */
+export function unmatchedPatterns(graph: Graph, patterns: readonly string[]): readonly string[] {
+  const nodes = graph.nodes.filter((node) => node.kind === 'operator');
+  return patterns.filter((pattern) => {
+    const matches = compile(pattern);
+    return !nodes.some((node) => matchesNode(graph, node, pattern, matches));
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   globToRegExp,
   matchOperators,
   matchScopes,
+  unmatchedPatterns,
 } from '../../src/index.js';
 
 function twoBlocks(): Graph {
@@ -68,6 +69,16 @@ describe('matchOperators', () => {
 
   it('refuses what is no regular expression', () => {
     expect(() => match(['re:('])).toThrow(/re:\( is not a regular expression/);
+  });
+});
+
+describe('unmatchedPatterns', () => {
+  it('are those that name no operator, and no module that holds one', () => {
+    const matching = ['linear', 'Linear', 'DecoderLayer', 'model', 'lm_head', '*.q_proj', 're:.*up_proj'];
+    expect(unmatchedPatterns(graph, matching)).toEqual([]);
+    const others = ['q_proj', 'lm_haed', 'conv2d', 'mlp.*', 're:head', 'model.layers.2'];
+    expect(unmatchedPatterns(graph, [...others, ...matching])).toEqual(others);
+    expect(() => unmatchedPatterns(graph, ['re:('])).toThrow(/re:\( is not a regular expression/);
   });
 });
 

@@ -179,6 +179,6 @@ export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried
     memoryBytes: memoryEstimate(prepared, cost, after),
     phases:
       speed === undefined ? [] : planPhases(prepared, cost ?? sequentialCost(prepared), after, speed, tried),
-    warnings: cost?.warnings ?? [],
+    warnings: [...prepared.warnings, ...(cost?.warnings ?? [])],
   };
 }

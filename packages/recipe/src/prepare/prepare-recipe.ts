@@ -5,6 +5,7 @@ import { readRecipe } from '../parse-recipe.js';
 import type { Recipe } from '../schema/recipe-schema.js';
 import { outputProblems } from './check-outputs.js';
 import { checkPipeline } from './check-pipeline.js';
+import { ignoreWarnings } from './ignore-warnings.js';
 import { openRecipeModel } from './prepare-model.js';
 import { type PlannedModifier, planModifiers, readyModifiers } from './prepare-modifiers.js';
 import { type RecipeSamples, readSamples, trainingProblems } from './prepare-samples.js';
@@ -21,6 +22,8 @@ export interface PreparedRecipe extends RecipeTexts, RecipeSamples {
   readonly evaluationBatch?: number;
   /** Whether quality is measured before and after. */
   readonly evaluates: boolean;
+  /** What is surprising about the recipe, in sentences for people. */
+  readonly warnings: readonly string[];
   /** Closes the model; call it when done, run or not. */
   close(): Promise<void>;
 }
@@ -69,8 +72,8 @@ export async function prepareRecipe(
   try {
     if (opened !== undefined) {
       const { model } = opened;
-      if (needsCalibration.length > 0 && calibratesOnText)
-        checkPipeline(recipe, model, document, host, problems);
+      const calibratesBlocks = needsCalibration.length > 0 && calibratesOnText;
+      if (calibratesBlocks) checkPipeline(recipe, model, document, host, problems);
       const modifiers = planModifiers(ready, model, document, problems);
       const texts = await tokenizeTexts(read, model, document, host, problems);
       const samples = await readSamples(recipe, wanted, model, document, host, problems);
@@ -82,6 +85,7 @@ export async function prepareRecipe(
           modelName: opened.name,
           modifiers,
           evaluates: evaluate,
+          warnings: ignoreWarnings(recipe, calibratesBlocks, model.graph, document),
           ...texts,
           ...samples,
           close: () => close(),

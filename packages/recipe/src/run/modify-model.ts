@@ -22,8 +22,8 @@ export interface ModifyOptions {
   readonly store?: ParameterStore;
   /** Takes parameters that are done; default `store`. */
   readonly finished?: ParameterSink;
-  /** Receives warnings; default: the console. */
-  readonly onWarning?: (message: string) => void;
+  /** Receives warnings. */
+  readonly onWarning: (message: string) => void;
   /** Layers done, of how many, and what is being worked on. */
   readonly progress: (done: number, total: number, detail?: string) => void;
 }
@@ -86,7 +86,7 @@ export async function modifyModel(
       batchesTogether: calibrationBatchSize(calibration, batchSize),
       ...(storage === undefined ? {} : { storage }),
       ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(onWarning === undefined ? {} : { onWarning }),
+      onWarning,
       onProgress: (event) => tell(sequentialText(event)),
     });
   } finally {

@@ -57,7 +57,8 @@ function alwaysFromStart({
 async function openCheckpoint(
   prepared: PreparedRecipe,
   host: RecipeHost,
-  { resume = false, onWarning = (message) => console.warn(message) }: RunOptions,
+  resume: boolean,
+  onWarning: (message: string) => void,
 ): Promise<CheckpointStore | undefined> {
   const reason = alwaysFromStart(prepared);
   const startsOver = (why: string): void => {
@@ -147,10 +148,12 @@ export async function runRecipe(
   host: RecipeHost,
   options: RunOptions = {},
 ): Promise<RunOutcome> {
-  const { onEvent, keepOnMissedGate = false } = options;
+  const { onEvent, resume = false, keepOnMissedGate = false } = options;
+  const { onWarning = (message: string) => console.warn(message) } = options;
   const { recipe, model, modelName, evaluation, validationData, trainingData } = prepared;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const started = performance.now();
+  for (const warning of prepared.warnings) onWarning(warning);
 
   const stage = async <T>(
     name: RunStage,
@@ -196,7 +199,7 @@ export async function runRecipe(
       modifyModel(prepared, of, host, {
         ...signal,
         progress,
-        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+        onWarning,
         ...(checkpoint === undefined ? {} : { checkpoint }),
         ...(store === undefined ? {} : { store }),
         ...(growing === undefined ? {} : { finished: growing }),
@@ -204,7 +207,7 @@ export async function runRecipe(
     );
   };
 
-  const checkpoint = await openCheckpoint(prepared, host, options);
+  const checkpoint = await openCheckpoint(prepared, host, resume, onWarning);
   let store: ParameterStore | undefined;
   let growing: GrowingExport | undefined;
   try {
