@@ -211,6 +211,12 @@ describe('static int8', () => {
     expect(Number(head.attributes.scale) / Number(before.attributes.scale)).toBeCloseTo(17, 4);
   });
 
+  it('refuses an override that matches nothing before any work', () => {
+    const options = parseModifierOptions(staticInt8Modifier, { overrides: [{ targets: ['haed'] }] });
+    const modifier = staticInt8Modifier.create(options);
+    expect(() => modifier.plan(imageModel())).toThrow(/the target haed matches nothing/);
+  });
+
   it('refuses an observer where a factory belongs', async () => {
     const observer = minMaxObserver({ rule: { rule: 'observer', qmin: 0, qmax: 255 } });
     const options = JSON.parse('{}');

@@ -157,8 +157,11 @@ export function createStaticInt8(name: string, settings: StaticSettings): Modifi
   return {
     needs: 'calibration',
     plan(model) {
+      const layers = plannedLayers(checkedPlan(model));
+      // Refuses an override that matches nothing now, and not when its observer is asked for.
+      for (const node of layers) settings.configOf(model.graph, node);
       return {
-        targets: plannedLayers(checkedPlan(model)).map((node) => {
+        targets: layers.map((node) => {
           const parameter = weightOf(model, node);
           const { rows, columns } = matrixShape(parameter.shape);
           return {
