@@ -44,7 +44,7 @@ async function weightOf({ weight, granularity }: Int8LinearSource): Promise<Int8
     return weight;
   }
   const [rows, columns] = weight.shape;
-  if (weight.dtype !== 'float32' || weight.rank !== 2 || weight.size === 0) {
+  if (weight.dtype !== 'float32' || weight.rank !== 2) {
     throw new TampError(`the weight is ${weight.dtype} [${weight.shape.join(', ')}], not a float32 matrix`, {
       code: 'usage',
       remedy: 'Give a tensor of shape [outFeatures, inFeatures].',

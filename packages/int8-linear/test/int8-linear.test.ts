@@ -2,7 +2,7 @@ import { Random } from '@tamp/core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { createInt8Linear, quantizeInt8Weight } from '../src/index.js';
+import { createInt8Linear, type Int8LinearSource, quantizeInt8Weight } from '../src/index.js';
 import { overBackends } from './backends.js';
 
 function matrix(rows: number, columns: number, seed = 1): tf.Tensor2D {
@@ -29,6 +29,50 @@ overBackends('a single int8 layer', () => {
     tf.dispose([weight, x]);
   });
 
+  test('it is symmetric per channel and takes its input as FBGEMM’s operator does, unless told otherwise', async () => {
+    const [weight, x] = [matrix(9, 33), matrix(4, 33, 2)];
+    const outputOf = async (source: Omit<Int8LinearSource, 'weight'>): Promise<Float32Array> => {
+      const layer = await createInt8Linear({ weight, ...source });
+      const values = await valuesOf(layer.apply(x));
+      layer.dispose();
+      return values;
+    };
+    const expected = await outputOf({
+      granularity: 'channel',
+      activation: { kind: 'tensor', reduceRange: false },
+    });
+    expect(await outputOf({})).toEqual(expected);
+    for (const other of [
+      { granularity: 'tensor' },
+      { activation: { kind: 'tensor', reduceRange: true } },
+      { activation: { kind: 'token' } },
+    ] as const) {
+      expect(await outputOf(other)).not.toEqual(expected);
+    }
+    tf.dispose([weight, x]);
+  });
+
+  test('it describes the scales and zero points it computes with', async () => {
+    const values = new Random(1).fillNormal(new Float32Array(9 * 33)).map((value) => value + 1);
+    for (const granularity of ['channel', 'tensor'] as const) {
+      const weight = quantizeInt8Weight(values, 9, 33, { granularity });
+      const bias = tf.ones<tf.Rank.R1>([9]);
+      const layer = await createInt8Linear({ weight, bias, activation: { kind: 'token' } });
+      expect(layer.describe()).toEqual({
+        inFeatures: 33,
+        outFeatures: 9,
+        bias: true,
+        scale: weight.scales,
+        zeroPoint: granularity === 'channel' ? new Int32Array(9) : Int32Array.from(weight.zeroPoints ?? []),
+        activation: { kind: 'token' },
+      });
+      // Most values are positive: their zero lies below the middle of the levels.
+      if (granularity === 'tensor') expect(layer.describe().zeroPoint[0]).toBeLessThan(0);
+      layer.dispose();
+      bias.dispose();
+    }
+  });
+
   test('the tensors it was made from may be disposed of', async () => {
     const [weight, x] = [matrix(9, 33), matrix(4, 33, 2)];
     const bias = tf.tensor1d(new Float32Array(9).fill(0.5));
@@ -53,8 +97,14 @@ overBackends('a single int8 layer', () => {
     await expect(createInt8Linear({ weight, bias })).rejects.toThrow(
       'the bias is float32 [8], not float32 [9]',
     );
+    const others = [tf.zeros([9], 'int32'), tf.zeros([1, 9]), tf.zeros([3, 3])];
+    for (const other of others) {
+      await expect(createInt8Linear({ weight, bias: other as tf.Tensor1D })).rejects.toThrow(
+        `the bias is ${other.dtype} [${other.shape.join(', ')}], not float32 [9]`,
+      );
+    }
     layer.dispose();
-    tf.dispose([weight, narrow, integers, bias]);
+    tf.dispose([weight, narrow, integers, bias, ...others]);
   });
 
   test('vectors, batches of any rank and empty ones are rows', async () => {
@@ -90,6 +140,16 @@ overBackends('a single int8 layer', () => {
       );
     }
     tf.dispose(weights);
+    for (const shape of [
+      [0, 3],
+      [3, 0],
+    ] as const) {
+      const empty = tf.zeros([...shape]) as tf.Tensor2D;
+      await expect(createInt8Linear({ weight: empty })).rejects.toThrow(
+        `the weight has 0 elements, not ${shape.join(' × ')}. Give at least one row`,
+      );
+      empty.dispose();
+    }
     const saved = quantizeInt8Weight(new Float32Array(6).fill(1), 2, 3, { granularity: 'tensor' });
     const scheme = { ...saved.scheme, bits: 4 };
     for (const [broken, message] of [
@@ -97,6 +157,8 @@ overBackends('a single int8 layer', () => {
       [{ scales: new Float32Array(2) }, 'has 2 scales, not 1'],
       [{ zeroPoints: undefined }, 'has no zero points, not 1'],
       [{ scheme }, 'has no scheme of 8 bits'],
+      [{ rows: 0, levels: new Int8Array(0) }, 'has 0 levels, not 0 × 3'],
+      [{ scheme: { ...saved.scheme, symmetric: true } }, 'is symmetric and has zero points'],
     ] as const) {
       await expect(createInt8Linear({ weight: { ...saved, ...broken } as typeof saved })).rejects.toThrow(
         `the int8 weight ${message}`,
@@ -119,13 +181,19 @@ overBackends('a single int8 layer', () => {
   });
 });
 
-test('a weight of another size, an empty one and options that do not exist are refused', () => {
+test('a weight of another size, an empty one, one that is not finite and options that do not exist are refused', () => {
   const weight = new Float32Array(6);
   for (const rule of ['fbgemm', 'compressed-tensors'] as const) {
     expect(() => quantizeInt8Weight(weight, 2, 2, { rule })).toThrow('has 6 elements, not 2 × 2');
     expect(() => quantizeInt8Weight(new Float32Array(0), 0, 2, { rule })).toThrow('not 0 × 2');
   }
   expect(() => quantizeInt8Weight(weight, 2, 3, { rule: 'other' as 'fbgemm' })).toThrow('no rule other');
+  const broken = Float32Array.of(1, 2, 3, 4, Number.NaN, 6);
+  for (const rule of ['fbgemm', 'compressed-tensors'] as const) {
+    expect(() => quantizeInt8Weight(broken, 2, 3, { rule, layer: 'up' })).toThrow(
+      'up: the value at row 1, column 1 is NaN',
+    );
+  }
   const granularity = 'group' as 'channel';
   expect(() => quantizeInt8Weight(weight, 2, 3, { granularity })).toThrow('no granularity group');
 });
