@@ -84,6 +84,19 @@ describe('the stages of a plan', () => {
     expect(modify.memoryBytes - onDisk.memoryBytes).toBe(intermediates);
     expect(onDisk.diskBytes - modify.diskBytes).toBe(intermediates);
   });
+
+  it('keep on disk what a run is taken up from, and nothing where the whole model is calibrated at once', async () => {
+    const halved = calibrated.replace('"@test/count" }', '"@test/count" }, { use: "@test/halve" }');
+    // Both layers as float16; what enters and leaves the first block, of three windows of 4 tokens.
+    const [blocks] = planRecipe(await prepare(halved), speed).phases;
+    expect(blocks.diskBytes).toBe(2 * (12 * 12 + 16 * 12) + 3 * 4 * (4 + 4 * 12));
+    for (const intermediates of ['memory', 'disk']) {
+      const whole = halved.replace('targets: [layers.0]', `kind: basic, intermediates: ${intermediates}`);
+      const [basic] = planRecipe(await prepare(whole), speed).phases;
+      expect(basic.stage).toBe('modify');
+      expect(basic.diskBytes).toBe(0);
+    }
+  });
 });
 
 describe('a limit of memory', () => {

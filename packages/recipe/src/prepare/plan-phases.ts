@@ -2,6 +2,7 @@ import { elementCount, type Graph, lintGraph, type Model, type Parameter, stored
 import { vocabularyOf } from '../data/language-model.js';
 import type { TextWindows } from '../data/text-windows.js';
 import { evaluationBatch } from '../evaluation/perplexity.js';
+import { alwaysFromStart } from '../run/always-from-start.js';
 import { type RunStage, stagesOf } from '../run/run-progress.js';
 import type { MachineSpeed } from './machine-speed.js';
 import type { PreparedRecipe } from './prepare-recipe.js';
@@ -79,7 +80,7 @@ export function logitsBytes(
 /** What each stage of a run will take on a machine of this speed, or as a trial has shown. */
 export function planPhases(
   prepared: PreparedRecipe,
-  cost: SequentialCost,
+  cost: SequentialCost | undefined,
   after: ReadonlyMap<string, number>,
   speed: MachineSpeed,
   tried?: TriedRun,
@@ -93,7 +94,8 @@ export function planPhases(
   const archive = sum(after.values(), (bytes) => bytes);
   const isLarge = sum(parameters, ({ storage }) => storedBytes(storage)) >= largeModelBytes;
   const largest = Math.max(0, ...changed.map(denseBytes));
-  const onDisk = recipe.pipeline.kind === 'sequential' && recipe.pipeline.intermediates === 'disk';
+  const between = cost?.intermediates ?? 0;
+  const onDisk = recipe.pipeline.intermediates === 'disk';
   const base = speed.processBytes;
 
   const evaluationSeconds =
@@ -106,11 +108,10 @@ export function planPhases(
     const working = Math.max(0, ...prepared.modifiers.map(({ plan }) => plan.workingBytes ?? 0));
     // Streamed: a block of rows as float32, and the packed result while it is written.
     if (calibration === undefined) return held + Math.max(working, largest / 2) + garbageBytes;
-    if (recipe.pipeline.kind === 'basic') return held + working + sum(parameters, denseBytes) + garbageBytes;
-    const between = onDisk ? 0 : cost.intermediates;
+    if (cost === undefined) return held + working + sum(parameters, denseBytes) + garbageBytes;
     // What modifiers hold is largest while they rewrite, and nothing flows then.
     const busiest = Math.max(working + cost.largestRewritten, cost.largestSubgraph + cost.flowing);
-    return held + busiest + between + garbageBytes;
+    return held + busiest + (onDisk ? 0 : between) + garbageBytes;
   };
 
   const memoryOf = (stage: RunStage): number => {
@@ -142,7 +143,8 @@ export function planPhases(
   };
 
   // What a run is taken up from again, and the export that grows.
-  const kept = calibration !== undefined || isLarge ? packed : 0;
+  const resumes = alwaysFromStart(prepared) === undefined;
+  const kept = resumes && (calibration !== undefined || isLarge) ? packed : 0;
   const waiting = kept + (isLarge ? packed : 0);
   const exports = recipe.export.length;
   const storing = recipe.export.filter(({ compression }) => compression === 'store').length;
@@ -157,9 +159,7 @@ export function planPhases(
       case 'train':
         return 0;
       case 'modify':
-        return (
-          waiting + (calibration === undefined ? 0 : cost.intermediates) + (onDisk ? cost.intermediates : 0)
-        );
+        return waiting + (resumes ? between : 0) + (onDisk ? between : 0);
       case 'evaluate-after':
         return waiting;
       case 'export':

@@ -66,7 +66,7 @@ export function modelBytes(model: Model): number {
 }
 
 /** Bytes of each parameter after all modifiers: what the last one that works on it leaves. */
-function bytesAfter(prepared: PreparedRecipe): ReadonlyMap<string, number> {
+function parameterBytesAfter(prepared: PreparedRecipe): ReadonlyMap<string, number> {
   const after = new Map<string, number>();
   for (const [name, { storage }] of prepared.model.parameters) after.set(name, storedBytes(storage));
   for (const { plan } of prepared.modifiers) {
@@ -75,17 +75,21 @@ function bytesAfter(prepared: PreparedRecipe): ReadonlyMap<string, number> {
   return after;
 }
 
+/** Bytes that the parameters will take after all modifiers, ties counted once. */
+export function bytesAfter(prepared: PreparedRecipe): number {
+  let bytes = 0;
+  for (const each of parameterBytesAfter(prepared).values()) bytes += each;
+  return bytes;
+}
+
 const float32 = 4;
 
 function denseBytes(parameter: Parameter): number {
   return elementCount(parameter.shape) * float32;
 }
 
-/** What calibrating block by block costs; undefined where a recipe does not. */
-type BlocksCost = SequentialCost | undefined;
-
 /** What calibration holds beside what modifiers do: weights as float32, values on their way, and those between subgraphs. */
-function calibrationBytes({ recipe }: PreparedRecipe, cost: BlocksCost, all: number): number {
+function calibrationBytes({ recipe }: PreparedRecipe, cost: SequentialCost | undefined, all: number): number {
   if (cost === undefined) return all;
   const { largestSubgraph, intermediates, flowing } = cost;
   return largestSubgraph + flowing + (recipe.pipeline.intermediates === 'disk' ? 0 : intermediates);
@@ -97,7 +101,7 @@ function calibrationBytes({ recipe }: PreparedRecipe, cost: BlocksCost, all: num
  */
 function memoryEstimate(
   prepared: PreparedRecipe,
-  cost: BlocksCost,
+  cost: SequentialCost | undefined,
   after: ReadonlyMap<string, number>,
 ): number {
   const parameters = [...prepared.model.parameters.values()];
@@ -134,12 +138,10 @@ function outline(windows: TextWindows | undefined): TextOutline | null {
   return windows === undefined ? null : { windows: windows.count, sequenceLength: windows.length };
 }
 
-function blocksCost(prepared: PreparedRecipe): BlocksCost {
-  const { calibration, recipe } = prepared;
-  return calibration === undefined || recipe.pipeline.kind === 'basic' ? undefined : sequentialCost(prepared);
-}
-
-function pipelineOutline({ calibration, recipe }: PreparedRecipe, cost: BlocksCost): PipelineOutline | null {
+function pipelineOutline(
+  { calibration, recipe }: PreparedRecipe,
+  cost: SequentialCost | undefined,
+): PipelineOutline | null {
   if (calibration === undefined) return null;
   const { kind, intermediates } = recipe.pipeline;
   if (cost === undefined)
@@ -159,26 +161,22 @@ function pipelineOutline({ calibration, recipe }: PreparedRecipe, cost: BlocksCo
  */
 export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried?: TriedRun): RecipePlan {
   const { model, modelName, modifiers, recipe } = prepared;
-  const after = bytesAfter(prepared);
-  const cost = blocksCost(prepared);
+  const after = parameterBytesAfter(prepared);
+  const cost = sequentialCost(prepared);
   let weights = 0;
   for (const { shape } of model.parameters.values()) weights += elementCount(shape);
   return {
     model: modelName,
     architecture: model.architecture,
     parameters: weights,
-    sizes: {
-      before: modelBytes(model),
-      after: [...after.values()].reduce((total, bytes) => total + bytes, 0),
-    },
+    sizes: { before: modelBytes(model), after: bytesAfter(prepared) },
     modifiers: modifiers.map(({ name, description, plan }) => ({ name, description, targets: plan.targets })),
     calibration: outline(prepared.calibration),
     pipeline: pipelineOutline(prepared, cost),
     evaluation: outline(prepared.evaluation),
     export: recipe.export,
     memoryBytes: memoryEstimate(prepared, cost, after),
-    phases:
-      speed === undefined ? [] : planPhases(prepared, cost ?? sequentialCost(prepared), after, speed, tried),
+    phases: speed === undefined ? [] : planPhases(prepared, cost, after, speed, tried),
     warnings: [...prepared.warnings, ...(cost?.warnings ?? [])],
   };
 }

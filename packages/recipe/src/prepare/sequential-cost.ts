@@ -51,20 +51,10 @@ function isOneOf(node: GraphNode, parameters: ReadonlySet<string>): boolean {
   return node.kind === 'parameter' && parameters.has(node.parameter);
 }
 
-/** What calibrating a prepared recipe block by block holds at its peak; zeros when it does not calibrate. */
-export function sequentialCost(prepared: PreparedRecipe): SequentialCost {
+/** What calibrating a prepared recipe block by block holds at its peak; undefined where it does not. */
+export function sequentialCost(prepared: PreparedRecipe): SequentialCost | undefined {
   const { recipe, model, calibration, modifiers } = prepared;
-  if (calibration === undefined) {
-    return {
-      subgraphs: 0,
-      warnings: [],
-      largestSubgraph: 0,
-      largestRewritten: 0,
-      intermediates: 0,
-      batchSize: 0,
-      flowing: 0,
-    };
-  }
+  if (calibration === undefined || recipe.pipeline.kind === 'basic') return undefined;
   const rewritten = new Set(modifiers.flatMap(({ plan }) => plan.targets.map(({ parameter }) => parameter)));
   const targets = chooseTargets(model.graph, recipe.pipeline);
   const subgraphs = partitionGraph(model.graph, targets, recipe.pipeline);

@@ -1,6 +1,5 @@
 import {
   type CheckpointStore,
-  canResume,
   isTampError,
   type Model,
   type ParameterStore,
@@ -9,9 +8,10 @@ import {
 import { measurePerplexity } from '../evaluation/perplexity.js';
 import type { GrowingExport, RecipeHost, StagedExport } from '../host.js';
 import { largeModelBytes } from '../prepare/plan-phases.js';
-import { modelBytes, planRecipe } from '../prepare/plan-recipe.js';
+import { bytesAfter, modelBytes } from '../prepare/plan-recipe.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 import type { Gates } from '../schema/recipe-schema.js';
+import { alwaysFromStart } from './always-from-start.js';
 import { modifyModel } from './modify-model.js';
 import { runKey } from './run-key.js';
 import { measuresQuality, modifiesAfterTraining, type RunEvent, type RunStage } from './run-progress.js';
@@ -32,25 +32,6 @@ export interface RunOptions {
    * forgets what was kept.
    */
   readonly resume?: boolean;
-}
-
-/** Why a run cannot be taken up again, if so. */
-function alwaysFromStart({
-  calibration,
-  calibrationData,
-  trainingData,
-  recipe,
-  modifiers,
-}: PreparedRecipe): string | undefined {
-  if (trainingData !== undefined) {
-    return 'what modifiers do depends on the training before them, which has a checkpoint of its own';
-  }
-  const calibratesWhole =
-    calibration === undefined ? calibrationData !== undefined : recipe.pipeline.kind === 'basic';
-  if (calibratesWhole) return 'the data flows through the whole model before anything is finished';
-  const last = modifiers.find((modifier) => !canResume([modifier]));
-  if (calibration === undefined || last === undefined) return undefined;
-  return `${last.name} finishes after all parts, and does not save what it has seen of them`;
 }
 
 /** Where a run is kept, for those that can be taken up again; says when one that should be starts over. */
@@ -213,7 +194,7 @@ export async function runRecipe(
   try {
     if (modelBytes(model) >= largeModelBytes && modifiesAfterTraining(prepared)) {
       const [first] = recipe.export;
-      if (first !== undefined) growing = await host.beginExport?.(first, planRecipe(prepared).sizes.after);
+      if (first !== undefined) growing = await host.beginExport?.(first, bytesAfter(prepared));
       // Between two modifiers; after the last one parameters go to the export at once.
       if (growing === undefined || recipe.modifiers.length > 1) store = await host.openParameterStore?.();
     }
