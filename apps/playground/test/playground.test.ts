@@ -265,6 +265,9 @@ export: [{ to: large.tamp.zip }]
     await playground.writeRecipe((text) => text.replace('lm_head', 'lm_haed'));
     await page.locator('#recipe .hint', { hasText: 'Did you mean lm_head?' }).waitFor();
     await playground.ready();
+    await playground.chooseRecipe('gptq-w4a16', 1);
+    await playground.writeRecipe((text) => `${text}\npipeline: { intermediates: disk }`);
+    await problems.filter({ hasText: 'there is no disk for intermediates here' }).waitFor();
   });
 
   it('completes keys and modifiers from the schema', async () => {

@@ -9,6 +9,7 @@ import {
   type PreparedRecipe,
   planRecipe,
   prepareRecipe,
+  runRecipe,
 } from '../src/index.js';
 import { memoryHost } from './world/memory-host.js';
 
@@ -125,6 +126,16 @@ describe('a limit of memory', () => {
     expect(peak(prepared) - peak(less)).toBe(2 * flowing);
     const least = fitMemory(prepared, peak(less) - 1, speed);
     expect(least.recipe.pipeline).toMatchObject({ intermediates: 'disk' });
+  });
+
+  it('moves nothing to disk where there is none, and a run of what another host prepared says so', async () => {
+    const prepared = await prepareRecipe(calibrated, 'recipe.yaml', memoryHost());
+    await prepared.close();
+    const peak = (of: PreparedRecipe): number => planRecipe(of, speed).phases[0].memoryBytes;
+    const less = fitMemory(prepared, peak(prepared) - 1, speed);
+    expect(() => fitMemory(prepared, peak(less) - 1, speed)).toThrow(/does not fit/);
+    const onDisk = await prepare(calibrated.replace('[layers.0]', '[layers.0], intermediates: disk'));
+    await expect(runRecipe(onDisk, memoryHost())).rejects.toThrow(/there is no disk for intermediates here/);
   });
 
   it('starts from the number of windows that the recipe asks for', async () => {

@@ -35,6 +35,8 @@ function peakOf(
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
+const onDisk = { intermediates: 'disk' } as const;
+
 /** Fewer and fewer calibration windows at a time: the recipe's own number, then half of it and so on down to one. */
 function batchSizes(prepared: PreparedRecipe): readonly number[] {
   const { calibration, recipe } = prepared;
@@ -47,7 +49,7 @@ function batchSizes(prepared: PreparedRecipe): readonly number[] {
 
 /**
  * The recipe as it fits `maxBytes` of memory: as it is, else with fewer calibration windows at a time, else with the
- * values between two parts on disk, else also with smaller parts; each of these also with windows evaluated one at a
+ * values between two parts on disk where there is one, else also with smaller parts; each of these also with windows evaluated one at a
  * time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
  */
 export function fitMemory(
@@ -61,8 +63,8 @@ export function fitMemory(
     ...(canTurn
       ? [
           {},
-          { intermediates: 'disk' } as const,
-          { intermediates: 'disk', targetsPerSubgraph: 1 } as const,
+          ...(prepared.hasScratch ? [onDisk] : []),
+          { ...(prepared.hasScratch ? onDisk : {}), targetsPerSubgraph: 1 },
         ].flatMap((changes) =>
           batchSizes(prepared).map((batchSize) => withPipeline(prepared, { ...changes, batchSize })),
         )

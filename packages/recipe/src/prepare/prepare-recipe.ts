@@ -22,6 +22,8 @@ export interface PreparedRecipe extends RecipeTexts, RecipeSamples {
   readonly evaluationBatch?: number;
   /** Whether quality is measured before and after. */
   readonly evaluates: boolean;
+  /** Whether the host it was prepared for has a disk for values between two blocks. */
+  readonly hasScratch: boolean;
   /** What is surprising about the recipe, in sentences for people. */
   readonly warnings: readonly string[];
   /** Closes the model; call it when done, run or not. */
@@ -85,6 +87,7 @@ export async function prepareRecipe(
           modelName: opened.name,
           modifiers,
           evaluates: evaluate,
+          hasScratch: host.openScratch !== undefined,
           warnings: ignoreWarnings(recipe, calibratesBlocks, model.graph, document),
           ...texts,
           ...samples,

@@ -11,6 +11,7 @@ import { runSequential, type SequentialProgress } from '@tamp/sequential-pipelin
 import { calibrationBatches, calibrationBatchSize } from '../data/calibration-batches.js';
 import { sampleBatches } from '../data/sample-batches.js';
 import type { RecipeHost } from '../host.js';
+import { noDisk } from '../prepare/check-pipeline.js';
 import type { PreparedRecipe } from '../prepare/prepare-recipe.js';
 
 /** Options of {@link modifyModel}. */
@@ -78,6 +79,7 @@ export async function modifyModel(
       onBatch: (batch, batches, modifier) => tell(`${modifier}: calibration window ${batch} of ${batches}`),
     });
   }
+  if (intermediates === 'disk' && host.openScratch === undefined) throw noDisk();
   const storage = intermediates === 'disk' ? await host.openScratch?.() : undefined;
   try {
     return await runSequential(model, modifiers, data, {

@@ -70,7 +70,7 @@ export interface PipelineSettings {
    */
   readonly batchSize?: number;
   readonly propagateError: boolean;
-  /** Where the values between two blocks live. */
+  /** Where the values between two blocks live; on disk only where the host has one. */
   readonly intermediates: 'memory' | 'disk';
 }
 
