@@ -387,6 +387,55 @@ describe('what a tf.layers model is refused for', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  test('calibration batches that do not fit its inputs, before any of a list flows', async () => {
+    await tf.setBackend('cpu');
+    const before = tf.memory().numTensors;
+    const [one, two] = [sequential(), nested()];
+    const [wide, narrow, fewer, sample] = [normal([3, 24]), normal([3, 8]), normal([2, 24]), normal([24])];
+    const settings = { activation: { kind: 'static' } } as const;
+    const refused = async (
+      model: tfl.LayersModel,
+      calibration: (tf.Tensor | tf.Tensor[])[],
+      error: string,
+    ) => {
+      let calls = 0;
+      model.layers[1].setCallHook(() => void calls++);
+      async function* coming() {
+        yield* calibration;
+      }
+      for (const batches of [calibration, coming()]) {
+        const work = quantizeLinearLayers(model, settings, { calibration: batches });
+        await expect(work).rejects.toThrow(expect.objectContaining({ code: 'usage', message: error }));
+        if (batches === calibration) expect(calls).toBe(0);
+      }
+    };
+    const [input, a, b] = [...one.inputs, ...two.inputs].map(({ name }) => name);
+    await refused(
+      one,
+      [wide, narrow],
+      `calibration batch 2 has shape [3, 8] for the input ${input}, and the model wants [any, 24]. Give the samples the shape that the model was made for; the first dimension counts them.`,
+    );
+    await refused(
+      one,
+      [sample],
+      `calibration batch 1 has shape [24] for the input ${input}, and the model wants [any, 24]. The first dimension counts samples: add it with tf.expandDims(sample, 0).`,
+    );
+    await refused(
+      two,
+      [[wide, wide], wide],
+      `calibration batch 2 has 1 tensor, and the model the inputs ${a}, ${b}. Give one tensor for each input, in this order.`,
+    );
+    await refused(
+      two,
+      [[wide, fewer]],
+      `calibration batch 1 has 2 samples for the input ${b}, and 3 for ${a}. Give every input as many samples.`,
+    );
+    tf.dispose([wide, narrow, fewer, sample]);
+    free(one);
+    free(two);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   test('running on a backend without the kernels, naming the backend and the package', async () => {
     await tf.setBackend('cpu');
     const before = tf.memory().numTensors;
