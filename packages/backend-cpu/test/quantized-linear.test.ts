@@ -244,4 +244,72 @@ describe('quantized kernels', () => {
       expect(backend.runtime.heap.blocks).toBe(start.blocks);
     }
   });
+
+  it('the widest int8 layers are exact at the ends of their levels, wider ones are refused', async () => {
+    // Every product is (0 − 255) · (−128 − 127): 255 · 255 · 33000 is just below 2^31.
+    const [rows, columns] = [18, 33_000];
+    const scheme: AffineScheme = { bits: 8, symmetric: false, granularity: { kind: 'channel' } };
+    const plain = (width: number): PlainQuantizedWeight => ({
+      scheme,
+      rows,
+      columns: width,
+      words: denseWords(new Int8Array(rows * width).fill(-128), rows, width, 8),
+      scales: new Float32Array(rows).fill(1),
+      zeroPoints: new Int32Array(rows).fill(127),
+    });
+    const weight = plain(columns);
+    const activation: Int8Activation = { kind: 'static', reduceRange: false, scale: 1, zeroPoint: 255 };
+    const m = 5;
+    await everywhere(
+      () =>
+        withWeight(weight, 'int8', (operand) =>
+          int8Linear(tf.fill([m, columns], -1000), operand, undefined, activation),
+        ),
+      (values, _, name) => {
+        expect(values, name).toEqual(new Float32Array(m * rows).fill(255 * 255 * columns));
+      },
+    );
+    const wider = plain(columns + 1);
+    for (const { name, backend } of backends) {
+      await tf.setBackend(name);
+      const { blocks } = backend.runtime.heap;
+      expect(() => packWeights(wider, 'int8')).toThrow(
+        'an int8 layer of 33001 inputs could overflow its 32-bit sums. Leave layers with more than 33000 inputs',
+      );
+      expect(backend.runtime.heap.blocks).toBe(blocks);
+    }
+  });
+
+  it('group-wise layers of many inputs, and of no rows, equal the reference', async () => {
+    for (const [bits, columns] of [
+      [4, 70_016],
+      [8, 70_016],
+    ] as const) {
+      const weight = randomWeight(random, { bits, rows: 20, columns, groupSize: 128, symmetric: true });
+      const x = uniformValues(random, 5 * columns);
+      for (const m of [5, 0]) {
+        await everywhere(
+          () =>
+            withWeight(weight, 'groupwise', (operand) =>
+              groupwiseLinear(
+                tf.tensor2d(x.subarray(0, m * columns), [m, columns]),
+                operand,
+                undefined,
+                'int8-block',
+              ),
+            ),
+          (values, expected, name) => {
+            expect(values.length, name).toBe(m * weight.rows);
+            // Sums of k terms, as above; |x| < 1.
+            const bound = columns * 2 ** -24 * Math.sqrt(columns) * 2 ** bits * 0.021;
+            const worst = values.reduce(
+              (w, v, at) => Math.max(w, Math.abs(v - (expected[at] ?? Number.NaN))),
+              0,
+            );
+            expect(worst, `${name} ${bits} bits`).toBeLessThan(bound);
+          },
+        );
+      }
+    }
+  });
 });

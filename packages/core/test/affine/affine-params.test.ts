@@ -88,6 +88,31 @@ test('symmetric ranges put zero in the middle of the levels', () => {
 test('a reduced range uses half of the levels', () => {
   const params = chooseAffineParams(-1, 1, { rule: 'fbgemm', qmin: 0, qmax: 255, reduceRange: true });
   expect(params).toEqual({ scale: Math.fround(2 / 127), zeroPoint: 64 });
+  // −64…63: PyTorch halves both ends.
+  const signedRule = { rule: 'observer', qmin: -128, qmax: 127, reduceRange: true } as const;
+  expect(chooseAffineParams(-64, 63, signedRule)).toEqual({ scale: 1, zeroPoint: 0 });
+  expect(chooseAffineParams(0, 127, signedRule)).toEqual({ scale: 1, zeroPoint: -64 });
+});
+
+test('an observer’s zero point is rounded from a quotient in float32', () => {
+  // In doubles low / scale is −69.4999983; the nearest float32 is −69.5, which rounds to the even −70.
+  const { scale, zeroPoint } = chooseAffineParams(-1.1258702278137207, 3.0050203800201416, {
+    rule: 'observer',
+    qmin: 0,
+    qmax: 255,
+  });
+  expect(scale).toBe(0.016199572011828423);
+  expect(zeroPoint).toBe(70);
+});
+
+test('an observer’s range wider than float32 holds is refused, FBGEMM’s is not', () => {
+  const range = [-3e38, 3e38] as const;
+  expect(() => chooseAffineParams(...range, { rule: 'observer', qmin: 0, qmax: 255 })).toThrow(
+    'is wider than float32 can hold',
+  );
+  expect(chooseAffineParams(...range, { rule: 'fbgemm', qmin: 0, qmax: 255 }).scale).toBe(
+    Math.fround((Math.fround(3e38) * 2) / 255),
+  );
 });
 
 test('a range that is not finite is refused', () => {

@@ -156,6 +156,39 @@ test('channels of an inner axis are found by their own stride', () => {
   expect(Array.from(observer.range().max)).toEqual([15, 19, 23]);
 });
 
+test('channels of a negative axis count from the end', () => {
+  const observer = minMaxObserver({ rule: symmetric, axis: -3 });
+  observer.observe(
+    Float32Array.from({ length: 24 }, (_, i) => i),
+    [2, 3, 4],
+  );
+  expect(Array.from(observer.range().min)).toEqual([0, 12]);
+  expect(Array.from(observer.range().max)).toEqual([11, 23]);
+});
+
+test('moving averages are float32 throughout, as PyTorch computes them, by 0.01 unless told otherwise', () => {
+  const random = new Random(12);
+  for (const averagingConstant of [undefined, 0.1, 1]) {
+    const observer = movingAverageObserver(
+      averagingConstant === undefined ? { rule: unsigned } : { rule: unsigned, averagingConstant },
+    );
+    const rate = Math.fround(averagingConstant ?? 0.01);
+    // Arrays of float32 round each step.
+    const [known, step] = [new Float32Array(2), new Float32Array(1)];
+    for (let batch = 0; batch < 50; batch++) {
+      const values = random.fillNormal(new Float32Array(20));
+      observer.observe(values, [20]);
+      const ends = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+      for (const [i, end] of ends.entries()) {
+        step[0] = end - known[i];
+        step[0] = rate * step[0];
+        known[i] = batch === 0 ? end : known[i] + step[0];
+      }
+      expect([observer.range().min[0], observer.range().max[0]]).toEqual(Array.from(known));
+    }
+  }
+});
+
 test('per token: the latest batch’s rows, whatever their number', () => {
   const observer = perTokenObserver({ rule: symmetric });
   observer.observe(new Float32Array(8).fill(100), [1, 2, 4]);
@@ -176,7 +209,8 @@ test('bad options are refused', () => {
 /** Mean squared error of quantizing values with the parameters of a range. */
 function errorWith(values: Float32Array, min: number, max: number, rule: AffineRule): number {
   const params = chooseAffineParams(min, max, rule);
-  const range = { min: rule.qmin, max: rule.qmax };
+  const half = rule.reduceRange === true ? 2 : 1;
+  const range = { min: Math.trunc(rule.qmin / half), max: Math.trunc(rule.qmax / half) };
   const back = dequantizeAffine(quantizeAffine(values, params, range, new Int16Array(values.length)), params);
   return values.reduce((sum, value, i) => sum + (value - back[i]) ** 2, 0) / values.length;
 }
@@ -190,6 +224,9 @@ test('mean-squared-error search beats the whole range on heavy tails, more so wi
     { rule: 'observer', qmin: 0, qmax: 255 },
     { rule: 'observer', qmin: -8, qmax: 7, symmetric: true },
     { rule: 'observer', qmin: 0, qmax: 15 },
+    // Half of twice as many levels.
+    { rule: 'observer', qmin: 0, qmax: 31, reduceRange: true },
+    { rule: 'observer', qmin: -16, qmax: 15, reduceRange: true },
   ];
   for (const rule of rules) {
     const whole = minMaxObserver({ rule });
@@ -202,6 +239,6 @@ test('mean-squared-error search beats the whole range on heavy tails, more so wi
     const before = errorWith(values, whole.range().min[0], whole.range().max[0], rule);
     const after = errorWith(values, searched.range().min[0], searched.range().max[0], rule);
     // With 256 levels cutting gains a little, with 16 it must gain much.
-    expect(after).toBeLessThan(before * (rule.qmax - rule.qmin === 15 ? 0.7 : 1));
+    expect(after).toBeLessThan(before * (rule.qmax - rule.qmin < 32 ? 0.7 : 1));
   }
 });
