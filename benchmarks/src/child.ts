@@ -1,5 +1,6 @@
 import { type CaseData, caseData, expectedAt } from './case-data.js';
 import type { BenchmarkCase, Contender } from './cases.js';
+import { LEAD_IN } from './lead-in.js';
 import type { Prepared } from './prepared.js';
 
 /** What the parent asks of a child process. */
@@ -91,12 +92,11 @@ const WARMING = 10;
 let latest = 0;
 
 /**
- * Mean milliseconds of the runs that fill a slice. Runs for half a slice go before, untimed: they bring weights back into
- * the caches that the other contenders have used meanwhile, and wake threads. (Runs so long that this does not matter are
- * spared it.)
+ * Mean milliseconds of the runs that fill a slice, after the untimed ones. (Runs so long that caches and threads hardly
+ * matter are spared those.)
  */
 async function time(ready: Prepared, milliseconds: number): Promise<number> {
-  if (latest < milliseconds * WARMING) await meanOfRuns(ready, milliseconds / 2);
+  if (latest < milliseconds * WARMING) await meanOfRuns(ready, LEAD_IN);
   latest = await meanOfRuns(ready, milliseconds);
   return latest / (ready.runs ?? 1);
 }

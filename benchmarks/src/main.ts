@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { comparisons } from './cases.js';
+import { LEAD_IN } from './lead-in.js';
 import { measure } from './measure.js';
 import { environment, resultTable } from './report.js';
 import { parseResults, type ResultTables, resultsFile } from './results-file.js';
@@ -63,7 +64,7 @@ function writeResults(file: string, measured: ResultTables): void {
     '```',
     '',
     `Each contender runs in a process of its own. All take turns in ${effort.rounds} rounds, each round beginning with the next one. A`,
-    `turn is half a slice of runs untimed, which brings weights back into the caches and wakes threads, then a slice of ${effort.milliseconds} ms,`,
+    `turn is ${LEAD_IN} ms of runs untimed, which brings weights back into the caches and lets threads part, then a slice of ${effort.milliseconds} ms,`,
     'whose time is the mean of its runs. (Slow contenders sit out rounds, and those whose run lasts ten slices have nothing',
     'untimed.) “Median” and “fastest” are over slices, and the ratios are of the two medians and of the two fastest slices.',
     'On a machine with other work the fastest slices are the undisturbed ones.',
