@@ -21,7 +21,7 @@ import { type GroupStatistics, groupStatistics } from './observe/group-statistic
 import type { ObserversOf } from './observers-config.js';
 import { reportGroup } from './report-group.js';
 import { insertMul, mulNames, scaleShape } from './rewrite/insert-mul.js';
-import { reciprocals, scaleColumns, scaleRows } from './rewrite/scale-weight.js';
+import { innerOf, reciprocals, scaleColumns, scaleRows } from './rewrite/scale-weight.js';
 import { type ChannelRange, emptyRange, joinColumns, magnitudes } from './scales/channel-range.js';
 import { crossLayerScale } from './scales/cross-layer-scale.js';
 import { inputWeightScale } from './scales/input-weight-scale.js';
@@ -65,11 +65,6 @@ async function change(
 ): Promise<void> {
   const values = by(await valuesOf(editor.model, name));
   editor.setParameter({ name, shape: shapeOf(editor.model, name), storage: denseStorage(values) });
-}
-
-/** Elements of a weight per row and column: the windows of a convolution. */
-function innerOf(shape: readonly number[]): number {
-  return shape.slice(2).reduce((product, size) => product * size, 1);
 }
 
 /** The largest magnitude of each row. */
@@ -213,38 +208,27 @@ export function createEqualization(settings: EqualizationSettings, observers: Ob
         scale: smoothScale(inputMagnitude, weightMagnitude, settings.smooth),
       };
     }
-    const sample = tf.tensor(known.sample.rows(), [known.sample.count, ...known.rowShape()]);
     const readers: WeightedReader[] = [];
     for (const { node, weight } of group.readers) {
-      const values = await valuesOf(model, weight);
       readers.push({
         node,
-        weight: tf.tensor(values, [...shapeOf(model, weight)]),
+        weight: { values: await valuesOf(model, weight), shape: shapeOf(model, weight) },
         importance: await rowImportance(model, groups, weight),
         quantization: quantizationOf(weight),
       });
     }
-    const onColumns = (scale: Float32Array): Float32Array =>
-      Float32Array.from(group.channelOf, (channel) => scale[channel]);
     try {
       const found = await searchStrength({
         inputMagnitude,
         weightMagnitude,
-        sample,
+        channelOf: group.channelOf,
+        sample: { values: known.sample.rows(), shape: [known.sample.count, ...known.rowShape()] },
         readers,
         signal,
-        inputFactor: (scale) => tf.tensor(onColumns(scale), [...scaleShape(group)]),
-        weightFactor: (scale, { weight }) =>
-          tf.tensor(onColumns(reciprocals(scale)), [1, group.columns, ...weight.shape.slice(2).map(() => 1)]),
       });
       return { group, ...found };
     } finally {
-      tf.dispose([
-        sample,
-        ...readers.flatMap(({ weight, importance }) =>
-          importance === undefined ? [weight] : [weight, importance],
-        ),
-      ]);
+      tf.dispose(readers.flatMap(({ importance }) => importance ?? []));
     }
   };
 

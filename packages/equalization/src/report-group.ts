@@ -4,9 +4,10 @@ import type { EqualizedGroup } from './equalized-group.js';
 import type { Group } from './groups/group.js';
 import { modifierName } from './modifier-name.js';
 import type { GroupStatistics } from './observe/group-statistics.js';
-import { scaleShape } from './rewrite/insert-mul.js';
+import { innerOf, scaleColumns } from './rewrite/scale-weight.js';
 import { scaledRange } from './scales/channel-range.js';
 import { type AssumedQuantization, describeQuantization } from './simulate/assumed-quantization.js';
+import { layerInput, type ShapedValues } from './simulate/layer-input.js';
 import { decibels, outputNoise } from './simulate/output-noise.js';
 import { rowImportance } from './simulate/row-importance.js';
 
@@ -49,24 +50,21 @@ function extent(values: Float32Array): { min: number; max: number } {
 async function noiseFigures(
   entry: GroupToReport,
   reader: Group['readers'][number],
-  before: tf.Tensor,
-  after: tf.Tensor,
+  before: ShapedValues,
+  after: ShapedValues,
 ): Promise<Record<string, number>> {
   const { original, editor, group, groups, equalized, statistics } = entry;
   const { node, weight } = reader;
   if (statistics === undefined || statistics.sample.count === 0) return {};
   const { channelOf } = group;
   const quantization = entry.quantizationOf(weight);
-  const x = tf.tensor(statistics.sample.rows(), [statistics.sample.count, ...statistics.rowShape()]);
-  const scaled = tf.tidy(() =>
-    tf.mul(
-      x,
-      tf.tensor(
-        Float32Array.from(channelOf, (channel) => equalized.scale[channel]),
-        [...scaleShape(group)],
-      ),
-    ),
-  );
+  const shape = [statistics.sample.count, ...statistics.rowShape()];
+  const values = statistics.sample.rows();
+  const x = layerInput({ values, shape });
+  const scaled = layerInput({
+    values: scaleColumns(values, equalized.scale, channelOf, innerOf(shape)),
+    shape,
+  });
   const importance = {
     before: await rowImportance(original, groups, weight),
     after: await rowImportance(editor.model, groups, weight),
@@ -77,7 +75,9 @@ async function noiseFigures(
     if (plain === undefined || balanced === undefined) return {};
     return { snrDbBefore: plain, snrDb: balanced, snrDbGain: balanced - plain };
   } finally {
-    tf.dispose([x, scaled, ...Object.values(importance).filter((tensor) => tensor !== undefined)]);
+    x.dispose();
+    scaled.dispose();
+    tf.dispose(Object.values(importance).filter((tensor) => tensor !== undefined));
   }
 }
 
@@ -98,28 +98,23 @@ export async function reportGroup(entry: GroupToReport): Promise<void> {
     const { layer, weight } = reader;
     const before = await weightOf(original, weight);
     const after = await weightOf(editor.model, weight);
-    const tensors = [before, after].map(({ values, shape }) => tf.tensor(values, shape));
     const weights = { before: extent(before.values), after: extent(after.values) };
-    try {
-      editor.report({
-        layer,
-        parameter: weight,
-        modifier: modifierName,
-        scheme: `${rule}${alpha === undefined ? '' : ` α ${alpha.toFixed(2)}`}, into ${site}`,
-        bytesBefore: before.bytes,
-        bytesAfter: after.bytes,
-        figures: {
-          ...inputs,
-          weightMinBefore: weights.before.min,
-          weightMaxBefore: weights.before.max,
-          weightMin: weights.after.min,
-          weightMax: weights.after.max,
-          ...(await noiseFigures(entry, reader, tensors[0], tensors[1])),
-        },
-        note: `with ${describeQuantization(entry.quantizationOf(weight))} in mind`,
-      });
-    } finally {
-      tf.dispose(tensors);
-    }
+    editor.report({
+      layer,
+      parameter: weight,
+      modifier: modifierName,
+      scheme: `${rule}${alpha === undefined ? '' : ` α ${alpha.toFixed(2)}`}, into ${site}`,
+      bytesBefore: before.bytes,
+      bytesAfter: after.bytes,
+      figures: {
+        ...inputs,
+        weightMinBefore: weights.before.min,
+        weightMaxBefore: weights.before.max,
+        weightMin: weights.after.min,
+        weightMax: weights.after.max,
+        ...(await noiseFigures(entry, reader, before, after)),
+      },
+      note: `with ${describeQuantization(entry.quantizationOf(weight))} in mind`,
+    });
   }
 }

@@ -1,6 +1,8 @@
 import { type OperatorNode, type PlannedQuantization, worthwhileError } from '@tamp/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { innerOf, reciprocals, scaleColumns } from '../rewrite/scale-weight.js';
 import { smoothScale } from '../scales/smooth-scale.js';
+import { layerInput, type ShapedValues } from './layer-input.js';
 import { outputNoise } from './output-noise.js';
 
 /** Strengths that the search tries: 0 to 1 in steps of 0.05. */
@@ -9,7 +11,7 @@ const strengths = Array.from({ length: 21 }, (_, i) => i / 20);
 /** A layer of a group with its weight, how much each of its output channels counts, and how it is to be quantized. */
 export interface WeightedReader {
   readonly node: OperatorNode;
-  readonly weight: tf.Tensor;
+  readonly weight: ShapedValues;
   readonly importance: tf.Tensor | undefined;
   readonly quantization: PlannedQuantization;
 }
@@ -19,34 +21,41 @@ export interface StrengthSearch {
   /** Largest magnitude of each channel of the value, and of its columns in all readers. */
   readonly inputMagnitude: Float32Array;
   readonly weightMagnitude: Float32Array;
-  /** Sample of the value, [rows, …]. */
-  readonly sample: tf.Tensor;
+  /** Channel that each of the value's columns belongs to. */
+  readonly channelOf: Int32Array;
+  /** Sample of the value, [rows, columns, …]. */
+  readonly sample: ShapedValues;
   readonly readers: readonly WeightedReader[];
-  /** The factor of the value's columns as a tensor that broadcasts over the sample, and for a reader's weight. */
-  inputFactor(scale: Float32Array): tf.Tensor;
-  weightFactor(scale: Float32Array, reader: WeightedReader): tf.Tensor;
   readonly signal: AbortSignal;
 }
 
 /** Sum over the readers of noise relative to signal, with the value scaled. */
-async function relativeNoise(search: StrengthSearch, scale: Float32Array): Promise<number> {
-  let total = 0;
-  for (const reader of search.readers) {
-    const [x, weight] = tf.tidy(() => [
-      tf.mul(search.sample, search.inputFactor(scale)),
-      tf.mul(reader.weight, search.weightFactor(scale, reader)),
-    ]);
-    const { signal, noise } = await outputNoise(
-      reader.node,
-      x,
-      weight,
-      reader.quantization,
-      reader.importance,
-    );
-    tf.dispose([x, weight]);
-    if (signal > 0) total += noise / signal;
+async function relativeNoise(
+  { sample, readers, channelOf }: StrengthSearch,
+  scale: Float32Array,
+): Promise<number> {
+  const scaled = ({ values, shape }: ShapedValues, factor: Float32Array): ShapedValues => ({
+    values: scaleColumns(values, factor, channelOf, innerOf(shape)),
+    shape,
+  });
+  const divide = reciprocals(scale);
+  const input = layerInput(scaled(sample, scale));
+  try {
+    let total = 0;
+    for (const { node, weight, quantization, importance } of readers) {
+      const { signal, noise } = await outputNoise(
+        node,
+        input,
+        scaled(weight, divide),
+        quantization,
+        importance,
+      );
+      if (signal > 0) total += noise / signal;
+    }
+    return total;
+  } finally {
+    input.dispose();
   }
-  return total;
 }
 
 /**
