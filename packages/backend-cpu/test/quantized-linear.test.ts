@@ -16,38 +16,8 @@ import { integer, randomSource, uniformValues } from '@tamp/fixtures/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CpuBackend } from '../src/index.js';
 import { allBackends } from './backends.js';
+import { randomWeight, type WeightCase } from './body/random-weight.js';
 import { denseWords } from './dense-words.js';
-
-interface WeightCase {
-  readonly bits: number;
-  readonly rows: number;
-  readonly columns: number;
-  /** Undefined: per channel. */
-  readonly groupSize: number | undefined;
-  readonly symmetric: boolean;
-}
-
-function randomWeight(random: () => number, c: WeightCase): PlainQuantizedWeight {
-  const { bits, rows, columns, groupSize, symmetric } = c;
-  const half = 2 ** (bits - 1);
-  const groups = columns / (groupSize ?? columns);
-  const scheme: AffineScheme = {
-    bits,
-    symmetric,
-    granularity: groupSize === undefined ? { kind: 'channel' } : { kind: 'group', groupSize },
-  };
-  const levels = Int32Array.from({ length: rows * columns }, () => integer(random, -half, half - 1));
-  return {
-    scheme,
-    rows,
-    columns,
-    words: denseWords(levels, rows, columns, bits),
-    scales: Float32Array.from({ length: rows * groups }, () => 0.001 + random() * 0.02),
-    zeroPoints: symmetric
-      ? null
-      : Int32Array.from({ length: rows * groups }, () => integer(random, -half, half - 1)),
-  };
-}
 
 /** Runs `compute` on a packed weight of the current backend; no tensor may be left. */
 async function withWeight(

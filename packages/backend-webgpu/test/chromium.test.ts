@@ -4,23 +4,24 @@ import { dirname, join } from 'node:path';
 import { registerCpuBackend } from '@tamp/backend-cpu';
 import { openArchiveFile } from '@tamp/export-zip/node';
 import { hasChromium } from '@tamp/fixtures/chromium';
+import { type ChromiumPage, startChromiumPage } from '@tamp/fixtures/chromium-page';
 import { measurePerplexity } from '@tamp/recipe';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refusalChecks } from './body/model-checks.js';
-import { type ChromiumPage, startChromiumPage } from './driver/chromium-page.js';
 import { type TinyLlamaArchives, writeTinyLlamaArchives } from './driver/tiny-llama-archives.js';
+import type { TestPage } from './page/main.js';
 
 describe.skipIf(!hasChromium('WebGPU tests'))('WebGPU in Chromium', () => {
-  let page: ChromiumPage;
+  let page: ChromiumPage<TestPage>;
   let written: TinyLlamaArchives;
   beforeAll(async () => {
     // The same arithmetic as the GPU's kernels: without fused multiply-adds.
     await registerCpuBackend({ simd: 'baseline' });
     await tf.setBackend('tamp-cpu');
     written = await writeTinyLlamaArchives();
-    page = await startChromiumPage();
+    page = await startChromiumPage(join(import.meta.dirname, 'page'));
   }, 300_000);
   afterAll(async () => {
     await page.close();

@@ -65,6 +65,9 @@ describe('ReLU', () => {
       const { y } = await runWhole(int8, await calibration.batch(0));
       expect(Math.min(...y)).toBe(0);
       expect(await distance(float, int8)).toBeLessThan(0.05);
+      // Nor does a range that the values leave grow.
+      const narrow = await quantized(float, { ranges: new Map([['relu', { min: 0, max: 0.255 }]]) });
+      expect(outputParams(narrow)).toEqual({ scale: Math.fround(Math.fround(0.255) / 255), zeroPoint: 0 });
     }
   });
 
