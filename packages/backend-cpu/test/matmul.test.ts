@@ -229,4 +229,16 @@ describe('matMul', () => {
     const expected = await read('cpu');
     for (const { name } of backends) expect(await read(name), name).toEqual(expected);
   });
+
+  it('of nothing to sum is 0, whatever the memory held', async () => {
+    for (const { name } of backends) {
+      await tf.setBackend(name);
+      // Blocks that are free again, full of other numbers.
+      tf.tidy(() => tf.matMul(tf.ones([30, 4]), tf.ones([4, 30])));
+      const result = tf.tidy(() => tf.matMul(tf.zeros([3, 5, 0]), tf.zeros([3, 0, 7])));
+      expect(result.shape).toEqual([3, 5, 7]);
+      expect(await result.data()).toEqual(new Float32Array(3 * 5 * 7));
+      result.dispose();
+    }
+  });
 });

@@ -208,6 +208,9 @@ describe('quantized kernels', () => {
         expect(() => gatherRows(tf.tensor1d([6], 'int32'), operand)).toThrow(/row 6 of a table of 6 rows/);
         expect(() => gatherRows(tf.tensor1d([-1], 'int32'), operand)).toThrow(/row -1/);
         expect(() => groupwiseLinear(tf.zeros([1, 32]), operand, undefined)).toThrow(/did not pack/);
+        expect(() => int8Linear(tf.zeros([1, 32]), operand, undefined, { kind: 'token' })).toThrow(
+          /did not pack/,
+        );
       });
       disposeOperand(operand);
       expect(tf.memory().numTensors).toBe(start.tensors);
