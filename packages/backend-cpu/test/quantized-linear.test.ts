@@ -148,6 +148,17 @@ describe('quantized kernels', () => {
     };
   });
 
+  // Longer than what products of a few bits unpack at a time (512), which may end within a group.
+  for (const [i, groupSize] of [96, 320, undefined, 672, 96, undefined].entries()) {
+    groupwiseCases.push({
+      bits: 2 + (i % 3),
+      rows: [16, 37, 50, 7, 33, 64][i] ?? 16,
+      columns: groupSize === undefined ? 1101 + 10 * i : groupSize * Math.ceil(1100 / groupSize),
+      groupSize,
+      symmetric: i % 2 === 1,
+    });
+  }
+
   for (const activation of ['float', 'int8-block'] as const) {
     it(`group-wise linear layers with ${activation} activations are close to the reference`, async () => {
       for (const c of groupwiseCases) {

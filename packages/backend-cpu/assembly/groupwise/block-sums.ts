@@ -13,6 +13,13 @@
 const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 const SIXTEENS: usize = memory.data<i16>([16, 16, 16, 16, 16, 16, 16, 16], 16);
 
+/** Ones in eight lanes of 16 bits. */
+// @ts-ignore: decorator
+@inline
+export function vectorOfOnes(): v128 {
+  return v128.load(ONES);
+}
+
 /** acc + pairs of products, in 16 bits: levels of at most 4 bits and int8 activations, so that sums of 32 fit. */
 // @ts-ignore: decorator
 @inline
@@ -24,7 +31,7 @@ export function dot4(acc: v128, levels: v128, activations: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function pairs(acc: v128): v128 {
-  return i32x4.dot_i16x8_s(acc, v128.load(ONES));
+  return i32x4.dot_i16x8_s(acc, vectorOfOnes());
 }
 
 /** The same, sixteenfold: what the upper four bits of a level count. */

@@ -4,6 +4,8 @@ export const SUPERBLOCK: i32 = 32;
 export const CHANNELS: i32 = 8;
 /** Bytes of an unpacked superblock: [8 steps of four k][2 halves of four channels][4 channels][4 k]. */
 export const UNPACKED_BYTES: usize = 256;
+/** Bytes of one of its steps; also what the two panels of a pair lie apart in their packed rows. */
+const STEP: usize = 32;
 
 // Loaded, not constants in the code: see int8/tiles.ts.
 const MASKS: usize = memory.data<u8>(
@@ -42,80 +44,109 @@ function merge(out: usize, level: v128, shift: i32): void {
   v128.store(out, shift ? v128.or(v128.load(out), i16x8.shl(level, shift)) : level);
 }
 
-/** Bits [shift, shift + 4) of all levels. */
-function unpack4(b: usize, out: usize, shift: i32): usize {
+/** Bits [shift, shift + 4) of all levels; `step` bytes from the levels of one step of four k to the next. */
+function unpack4(b: usize, out: usize, step: usize, shift: i32): usize {
   const mask = v128.load(MASKS, 32);
   for (let i = 0; i < 4; i++) {
     const v = v128.load(b),
       w = v128.load(b, 16);
     merge(out, v128.and(v, mask), shift);
     merge(out + 16, v128.and(w, mask), shift);
-    merge(out + 32, v128.and(i16x8.shr_u(v, 4), mask), shift);
-    merge(out + 48, v128.and(i16x8.shr_u(w, 4), mask), shift);
+    out += step;
+    merge(out, v128.and(i16x8.shr_u(v, 4), mask), shift);
+    merge(out + 16, v128.and(i16x8.shr_u(w, 4), mask), shift);
     b += ROW_STEP;
-    out += 64;
+    out += step;
   }
   return b;
 }
 
-function unpack2(b: usize, out: usize, shift: i32): usize {
+function unpack2(b: usize, out: usize, step: usize, shift: i32): usize {
   const mask = v128.load(MASKS, 16);
   for (let i = 0; i < 2; i++) {
     const v = v128.load(b),
       w = v128.load(b, 16);
-    merge(out, v128.and(v, mask), shift);
-    merge(out + 16, v128.and(w, mask), shift);
-    merge(out + 32, v128.and(i16x8.shr_u(v, 2), mask), shift);
-    merge(out + 48, v128.and(i16x8.shr_u(w, 2), mask), shift);
-    merge(out + 64, v128.and(i16x8.shr_u(v, 4), mask), shift);
-    merge(out + 80, v128.and(i16x8.shr_u(w, 4), mask), shift);
-    merge(out + 96, v128.and(i16x8.shr_u(v, 6), mask), shift);
-    merge(out + 112, v128.and(i16x8.shr_u(w, 6), mask), shift);
+    for (let bit = 0; bit < 8; bit += 2) {
+      merge(out, v128.and(i16x8.shr_u(v, bit), mask), shift);
+      merge(out + 16, v128.and(i16x8.shr_u(w, bit), mask), shift);
+      out += step;
+    }
     b += ROW_STEP;
-    out += 128;
   }
   return b;
 }
 
-function unpack1(b: usize, out: usize, shift: i32): usize {
+function unpack1(b: usize, out: usize, step: usize, shift: i32): usize {
   const mask = v128.load(MASKS),
     v = v128.load(b),
     w = v128.load(b, 16);
   for (let i = 0; i < 8; i++) {
     merge(out, v128.and(i16x8.shr_u(v, i), mask), shift);
     merge(out + 16, v128.and(i16x8.shr_u(w, i), mask), shift);
-    out += 32;
+    out += step;
   }
   return b + ROW_STEP;
 }
 
-/** Unpacks one superblock to a byte per level and returns where the panel's next one starts. */
-export function unpackSuperblock(b: usize, bits: i32, out: usize): usize {
+function unpackLevels(b: usize, bits: i32, out: usize, step: usize): usize {
   let shift = 0;
   if (bits >= 4) {
-    b = unpack4(b, out, 0);
+    b = unpack4(b, out, step, 0);
     shift = 4;
-    if (bits == 8) return unpack4(b, out, 4);
+    if (bits == 8) return unpack4(b, out, step, 4);
   }
   if (bits & 2) {
-    b = unpack2(b, out, shift);
+    b = unpack2(b, out, step, shift);
     shift += 2;
   }
-  if (bits & 1) b = unpack1(b, out, shift);
+  if (bits & 1) b = unpack1(b, out, step, shift);
   return b;
+}
+
+/** Unpacks one superblock to a byte per level and returns where the panel's next one starts. */
+export function unpackSuperblock(b: usize, bits: i32, out: usize): usize {
+  return unpackLevels(b, bits, out, STEP);
+}
+
+/** Unpacks superblocks of both panels of a pair to [8 steps][16 channels][4 k] each. */
+export function unpackPair(b: usize, bits: i32, superblocks: i32, out: usize): void {
+  const end = b + <usize>superblocks * (superblockBytes(bits) << 1);
+  if (bits == 4) {
+    const mask = nibbleMask();
+    for (; b < end; b += ROW_STEP) {
+      const v0 = v128.load(b),
+        v1 = v128.load(b, 16),
+        v2 = v128.load(b, 32),
+        v3 = v128.load(b, 48);
+      v128.store(out, v128.and(v0, mask));
+      v128.store(out, v128.and(v1, mask), 16);
+      v128.store(out, v128.and(v2, mask), 32);
+      v128.store(out, v128.and(v3, mask), 48);
+      v128.store(out, v128.and(i16x8.shr_u(v0, 4), mask), 64);
+      v128.store(out, v128.and(i16x8.shr_u(v1, 4), mask), 80);
+      v128.store(out, v128.and(i16x8.shr_u(v2, 4), mask), 96);
+      v128.store(out, v128.and(i16x8.shr_u(v3, 4), mask), 112);
+      out += STEP << 2;
+    }
+    return;
+  }
+  for (; b < end; out += UNPACKED_BYTES << 1) {
+    unpackLevels(b, bits, out, STEP << 1);
+    b = unpackLevels(b + STEP, bits, out + STEP, STEP << 1) - STEP;
+  }
 }
 
 /** Unpacks one superblock of more than 4 bits: the lower four bits of each level to `out`, the rest after them. */
 export function unpackHalves(b: usize, bits: i32, out: usize): usize {
-  b = unpack4(b, out, 0);
+  b = unpack4(b, out, STEP, 0);
   out += UNPACKED_BYTES;
-  if (bits == 8) return unpack4(b, out, 0);
+  if (bits == 8) return unpack4(b, out, STEP, 0);
   let shift = 0;
   if (bits & 2) {
-    b = unpack2(b, out, 0);
+    b = unpack2(b, out, STEP, 0);
     shift = 2;
   }
-  if (bits & 1) b = unpack1(b, out, shift);
+  if (bits & 1) b = unpack1(b, out, STEP, shift);
   return b;
 }
 

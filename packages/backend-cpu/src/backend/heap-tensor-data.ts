@@ -61,9 +61,11 @@ export class HeapTensorData {
 
   /** The values as an array of their own, safe to keep after the tensor is disposed. */
   copy(): backend_util.BackendValues | undefined {
-    if (this.#pointer === undefined) return this.#array;
-    const start = this.#pointer / 4;
-    return (this.dtype === 'int32' ? this.#heap.i32 : this.#heap.f32).slice(start, start + this.#length);
+    const values = this.values;
+    if (this.#pointer === undefined) return values;
+    // Not `slice`, which takes engines nearly twice as long where memory is shared.
+    if (values instanceof Int32Array) return new Int32Array(values);
+    return values instanceof Float32Array ? new Float32Array(values) : values;
   }
 
   /** Moves the values into the heap, once, and gives their address; undefined when they are not of type `dtype`. */

@@ -1,5 +1,6 @@
 import { TampError } from '@tamp/core';
 import { createMemory, Heap } from '../memory/heap.js';
+import { keepFreedMemory } from '../memory/keep-freed-memory.js';
 import { threadPlatform } from '../threads/spawn-worker.js';
 import { ThreadPool } from '../threads/thread-pool.js';
 import { instantiateKernels, type KernelExports } from '../wasm/kernel-exports.js';
@@ -50,6 +51,7 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const threads =
     platform === undefined ? 1 : (options.threads ?? Math.min(platform.parallelism, MAX_DEFAULT_THREADS));
   const sharedMemory = threads > 1;
+  keepFreedMemory();
   const memory = createMemory(sharedMemory, INITIAL_BYTES);
   const module = await compileKernels(simd, sharedMemory);
   const kernels = await instantiateKernels(module, memory);
