@@ -242,6 +242,17 @@ describe('searchRanges', () => {
     }
   });
 
+  it('finds it in a group longer than a thread’s scratch is without it', async () => {
+    const long = uniformValues(random, 60_000).map((value) => value ** 3);
+    const scheme: AffineScheme = { bits: 4, symmetric: false, granularity: { kind: 'channel' } };
+    const search = { gridPoints: 5 };
+    const { levels: _, ...expected } = quantizeWeight(long, 1, long.length, scheme, { search });
+    await onEveryBackend(
+      () => searchRanges(long, 1, long.length, scheme, { search }),
+      (ranges) => expect(ranges).toEqual(expected),
+    );
+  });
+
   it('refuses what the reference refuses', async () => {
     const scheme: AffineScheme = { bits: 4, symmetric: true, granularity: { kind: 'channel' } };
     const options = { layer: 'layer', scaleFormat: 'float16', search: {} } as const;
@@ -259,6 +270,7 @@ describe('searchRanges', () => {
 describe('roundColumns', () => {
   it.each([
     [1, 8],
+    [1, 40],
     [3, 40],
     [37, 72],
     [140, 200],

@@ -38,6 +38,9 @@ const cases: Case[] = Array.from({ length: 24 }, (_, i): Case => {
 cases.push(
   { x: [40, 30, 30, 8], filter: [3, 3, 8, 4], strides: [1, 1], pad: 'same', dilations: [1, 1] },
   { x: [3, 9, 9, 6], filter: [1, 1, 6, 10], strides: [1, 1], pad: 'valid', dilations: [1, 1] },
+  // Single pixels with a border, and windows that spread more one way than the other.
+  { x: [3, 9, 8, 6], filter: [1, 1, 6, 10], strides: [1, 1], pad: pads[2] ?? 'same', dilations: [1, 1] },
+  { x: [2, 12, 13, 3], filter: [3, 2, 3, 5], strides: [1, 1], pad: 'same', dilations: [2, 3] },
 );
 
 describe('conv2d', () => {
@@ -104,7 +107,7 @@ describe('conv2d', () => {
     }
   });
 
-  it('adds a bias and applies an activation, and leaves channels first to tfjs', async () => {
+  it('adds a bias and applies an activation, and leaves channels first, nothing and integers to tfjs', async () => {
     const xs = uniformValues(random, 2 * 6 * 7 * 3);
     const ws = uniformValues(random, 3 * 3 * 3 * 5);
     const bs = uniformValues(random, 5);
@@ -123,5 +126,22 @@ describe('conv2d', () => {
     const channelsFirst = (): tf.Tensor =>
       tf.conv2d(tf.tensor4d(xs, [2, 3, 6, 7]), tf.tensor4d(ws, [3, 3, 3, 5]), 1, 'valid', 'NCHW');
     await compare(channelsFirst, 27, 'channels first');
+    const none = (): tf.Tensor =>
+      tf.conv2d(tf.tensor4d([], [0, 6, 7, 3]), tf.tensor4d(ws, [3, 3, 3, 5]), 1, 'valid');
+    await compare(none, 27, 'no images');
+    // A cast without conversion leaves int32 values under a float32 tensor; a kernel may be called with int32 itself.
+    const integers = (): tf.Tensor => {
+      const x = tf.tensor4d(
+        xs.map((value) => Math.round(9 * value)),
+        [2, 6, 7, 3],
+        'int32',
+      );
+      const attrs = { strides: [1, 1], pad: 'valid', dataFormat: 'NHWC', dilations: [1, 1] };
+      const inputs = { x, filter: tf.ones([3, 3, 3, 5], 'int32') };
+      const y: tf.Tensor = tf.engine().runKernel(tf.Conv2D, inputs, attrs as unknown as tf.NamedAttrMap);
+      const z = tf.conv2d(tf.cast(x, 'float32'), tf.ones<tf.Rank.R4>([3, 3, 3, 5]), 1, 'valid');
+      return tf.add(tf.cast(y, 'float32'), z);
+    };
+    await compare(integers, 27, 'integers');
   });
 });

@@ -93,6 +93,8 @@ describe('float kernels', () => {
       { batch: 1, queries: 3, keys: 40, heads: 3, keyValueHeads: 1, headSize: 5 },
       { batch: 2, queries: 65, keys: 65, heads: 6, keyValueHeads: 2, headSize: 32 },
       { batch: 1, queries: 130, keys: 150, heads: 2, keyValueHeads: 2, headSize: 20 },
+      // More keys than a thread's scratch holds unless it is asked for more.
+      { batch: 1, queries: 3, keys: 4000, heads: 1, keyValueHeads: 1, headSize: 64 },
     ];
     for (const s of shapes) {
       const width = s.heads * s.headSize;
@@ -187,8 +189,17 @@ describe('float kernels', () => {
       const before = tf.memory().numTensors;
       const outside = (): tf.Tensor => tf.gather(tf.tensor2d(table, [50, 6]), tf.tensor1d([3, 50], 'int32'));
       expect(() => tf.tidy(outside)).toThrow('the index value 50 is not in [0, 49]');
+      const below = (): tf.Tensor => tf.gather(tf.tensor2d(table, [50, 6]), tf.tensor1d([-1], 'int32'));
+      expect(() => tf.tidy(below)).toThrow('the index value -1 is not in [0, 49]');
       expect(tf.memory().numTensors).toBe(before);
     }
+    // What is left to tfjs: a table of integers, and rows chosen apart in each of a batch.
+    const integers = (): tf.Tensor =>
+      tf.cast(tf.gather(tf.tensor2d(ids, [6, 2], 'int32'), tf.tensor1d([5, 0], 'int32')), 'float32');
+    await compare(integers, 0, 'integers');
+    const apart = (): tf.Tensor =>
+      tf.gather(tf.tensor2d(table.subarray(0, 12), [2, 6]), tf.tensor2d([1, 0, 5, 5], [2, 2], 'int32'), 1, 1);
+    await compare(apart, 0, 'in a batch');
   });
 
   it('softmax, sums, differences and products', async () => {
@@ -209,6 +220,8 @@ describe('float kernels', () => {
       await compare(() => tf.mul(tf.tensor2d(a, shape), tf.tensor2d(b, shape)), 0, label);
       await compare(() => tf.mul(tf.tensor2d(a, shape), 0.37), 0, label);
       await compare(() => tf.sub(1, tf.tensor2d(a, shape)), 0, label);
+      const whole = (): tf.Tensor => tf.tensor2d(Int32Array.from(a), shape, 'int32');
+      await compare(() => tf.cast(tf.mul(whole(), tf.scalar(3, 'int32')), 'float32'), 0, label);
       await compare(() => tf.add(tf.tensor2d(a, shape), tf.tensor1d(b.subarray(0, width))), 0, label);
     }
   });

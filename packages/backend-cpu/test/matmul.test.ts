@@ -203,15 +203,16 @@ describe('matMul', () => {
     // Whole numbers: exact.
     const compute = (): tf.Tensor[] =>
       tf.tidy(() => {
-        const square = tf.tensor2d([1, 2, 3, 4], [2, 2]);
-        const bias = [10, -20];
+        // Its square is [7, -10; -15, 22].
+        const square = tf.tensor2d([-1, 2, 3, -4], [2, 2]);
+        const bias = [12, -20];
         return [
-          ...([[2, 1], [1, 2], [2], [1, 2, 1]] as const).flatMap((shape) =>
-            (['linear', 'relu'] as const).map((activation) =>
+          ...([[2, 1], [1, 2], [2], [1], [1, 2, 1]] as const).flatMap((shape) =>
+            (['linear', 'relu', 'relu6'] as const).map((activation) =>
               tf.fused.matMul({
                 a: shape.length === 3 ? tf.reshape(square, [1, 2, 2]) : square,
                 b: square,
-                bias: tf.tensor(bias, [...shape]),
+                bias: tf.tensor(shape[0] === 1 && shape.length === 1 ? [12] : bias, [...shape]),
                 activation,
               }),
             ),
