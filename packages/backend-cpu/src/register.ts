@@ -23,10 +23,13 @@ export interface CpuBackend {
 /** Between tfjs's `cpu` (1) and its GPU backends (webgl 2, webgpu 3). */
 const PRIORITY = 1.5;
 
+/** Registrations under way, by name: who asks for one again before it is there waits for the same. */
+const underWay = new Map<string, Promise<CpuBackend>>();
+
 /**
  * Registers the backend `tamp-cpu` with tfjs: tfjs's CPU kernels with its tensors in WebAssembly memory, and
- * SIMD kernels with threads where it matters. A second call with the same name gives the backend that is there.
- * `tf.setBackend('tamp-cpu')` selects it; `tf.removeBackend('tamp-cpu')` ends its threads.
+ * SIMD kernels with threads where it matters. A second call with the same name gives the backend that is there, or
+ * will be. `tf.setBackend('tamp-cpu')` selects it; `tf.removeBackend('tamp-cpu')` ends its threads.
  *
  * @throws TampError (`usage`) for a bad option, (`unsupported`) for SIMD that this engine lacks
  */
@@ -43,6 +46,18 @@ export async function registerCpuBackend(options: CpuBackendOptions = {}): Promi
   if (existing !== null && existing !== undefined) {
     throw new TampError(`tfjs already has another backend named "${name}"`, { code: 'usage' });
   }
+  const known = underWay.get(name);
+  if (known !== undefined) return known;
+  const registration = register(name, options);
+  underWay.set(name, registration);
+  try {
+    return await registration;
+  } finally {
+    underWay.delete(name);
+  }
+}
+
+async function register(name: string, options: RuntimeOptions): Promise<CpuBackend> {
   const backend = new TampCpuBackend(await createRuntime(options));
   const own = ownKernels(name);
   const replaced = new Set(own.map(({ kernelName }) => kernelName));

@@ -61,6 +61,18 @@ describe('registerCpuBackend', () => {
     expect(second.threads).toBe(2);
   });
 
+  it('gives the same backend to all who ask before it is there; after a failure the next may try again', async () => {
+    const [first, second] = await Promise.all([
+      registerCpuBackend({ name, threads: 2 }),
+      registerCpuBackend({ name, threads: 2 }),
+    ]);
+    expect(second.backend).toBe(first.backend);
+    expect(tf.findBackend(name)).toBe(first.backend);
+    tf.removeBackend(name);
+    await expect(registerCpuBackend({ name, threads: 0 })).rejects.toThrow('threads is 0');
+    expect((await registerCpuBackend({ name, threads: 1 })).threads).toBe(1);
+  });
+
   it('comes before tfjs’s cpu backend and after those of GPUs', async () => {
     await registerCpuBackend({ name, threads: 1 });
     const { registryFactory } = tf.engine();
