@@ -2,6 +2,7 @@ import type { Heap } from '../memory/heap.js';
 import type { KernelExports } from '../wasm/kernel-exports.js';
 import type { TaskNumber } from '../wasm/tasks.js';
 import type { SpawnedWorker, ThreadPlatform } from './spawn-worker.js';
+import { WorkerWakes } from './worker-wakes.js';
 
 /** Words of the longest argument block. */
 const ARGUMENT_WORDS = 64;
@@ -9,9 +10,11 @@ const ARGUMENT_WORDS = 64;
 const CHUNKS_PER_THREAD = 8;
 /** Below this many elementary operations the hand-over costs more than a second thread saves. */
 const PARALLEL_COST = 60_000;
+/** From this many on, a run of one thread lasts 100 µs or more: a worker that is woken well has time to help. */
+const TELLING_COST = 4_000_000;
 
 /** Byte offsets in the control block, as `assembly/threads/pool.ts` lays it out. */
-const Control = { run: 8, stop: 20, scratch: 24, scratchBytes: 28 } as const;
+const Control = { run: 8, stop: 20, scratch: 24, scratchBytes: 28, naps: 56 } as const;
 
 /** How a pool is made. */
 export interface ThreadPoolOptions {
@@ -35,6 +38,7 @@ export class ThreadPool {
   readonly #workers: readonly SpawnedWorker[];
   readonly #control: number;
   readonly #arguments: number;
+  readonly #wakes: WorkerWakes;
   #scratch: number;
   #scratchBytes: number;
 
@@ -43,6 +47,7 @@ export class ThreadPool {
     this.#heap = heap;
     this.threads = platform === undefined ? 1 : threads;
     const controlBytes = Number(kernels.CONTROL_BYTES.value);
+    this.#wakes = new WorkerWakes(this.threads);
     this.#control = heap.allocate(controlBytes);
     heap.u8.fill(0, this.#control, this.#control + controlBytes);
     this.#arguments = heap.allocate(ARGUMENT_WORDS * 4);
@@ -72,7 +77,10 @@ export class ThreadPool {
       return;
     }
     const unitsPerChunk = Math.ceil(units / (this.threads * CHUNKS_PER_THREAD));
-    this.#kernels.runShared(this.#control, task, this.#arguments, units, unitsPerChunk);
+    const own = this.#kernels.runShared(this.#control, task, this.#arguments, units, unitsPerChunk);
+    if (own < 0 || cost < TELLING_COST) return;
+    this.#wakes.observe(own, Math.ceil(units / unitsPerChunk));
+    i32[(this.#control + Control.naps) >>> 2] = this.#wakes.naps;
   }
 
   /** Makes sure that every thread has this much scratch. */

@@ -7,7 +7,7 @@ export interface KernelExports {
     args: number,
     units: number,
     unitsPerChunk: number,
-  ) => void;
+  ) => number;
   readonly relaxedMismatches: (room: number, rounds: number) => number;
   readonly wideDotMismatches: (room: number, rounds: number) => number;
   readonly heapBase: () => number;
