@@ -231,7 +231,7 @@ describe('matMul', () => {
     for (const { name } of backends) expect(await read(name), name).toEqual(expected);
   });
 
-  it('of nothing to sum is 0, whatever the memory held', async () => {
+  it('of nothing to sum is 0 and a bias, whatever the memory held', async () => {
     for (const { name } of backends) {
       await tf.setBackend(name);
       // Blocks that are free again, full of other numbers.
@@ -240,6 +240,20 @@ describe('matMul', () => {
       expect(result.shape).toEqual([3, 5, 7]);
       expect(await result.data()).toEqual(new Float32Array(3 * 5 * 7));
       result.dispose();
+      // What is added to it remains.
+      for (const activation of ['linear', 'relu6'] as const) {
+        const sums = tf.tidy(() =>
+          tf.fused.matMul({
+            a: tf.zeros([2, 0]),
+            b: tf.zeros([0, 3]),
+            bias: tf.tensor1d([-1, 5, 8]),
+            activation,
+          }),
+        );
+        const row = activation === 'linear' ? [-1, 5, 8] : [0, 5, 6];
+        expect([...(await sums.data())], `${name} ${activation}`).toEqual([...row, ...row]);
+        sums.dispose();
+      }
     }
   });
 });

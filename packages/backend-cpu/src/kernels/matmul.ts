@@ -139,11 +139,17 @@ export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo 
   const [batch, batchA, batchB] = [outer, outerA, outerB].map((shape) => tf.util.sizeFromShape(shape));
   const output = backend.output([...outer, m, n], 'float32');
   if (batch * m * n === 0) return output.info;
-  if (k === 0) {
-    runtime.heap.f32.fill(0, output.pointer / 4, output.pointer / 4 + batch * m * n);
-    return output.info;
-  }
   return withTemporaries(backend, (temporaries) => {
+    const biasPointer = bias === undefined ? 0 : backend.pointer(bias, 'float32', temporaries);
+    if (k === 0) {
+      // A sum of nothing: what is added to it remains.
+      const { f32 } = runtime.heap;
+      for (let i = 0; i < batch * m * n; i++) {
+        const sum = biasPointer === 0 ? 0 : (f32[biasPointer / 4 + (i % n)] ?? 0);
+        f32[output.pointer / 4 + i] = Math.min(Math.max(sum, low), high);
+      }
+      return output.info;
+    }
     let a = backend.pointer(product.a, 'float32', temporaries);
     if (product.transposeA && m > 1 && k > 1) {
       const transposed = temporaries.allocate(batchA * m * k * 4);
@@ -151,7 +157,6 @@ export function matMul(backend: TampCpuBackend, product: MatMul): tf.TensorInfo 
       a = transposed;
     }
     const b = backend.pointer(product.b, 'float32', temporaries);
-    const biasPointer = bias === undefined ? 0 : backend.pointer(bias, 'float32', temporaries);
     const run = (firstA: number, firstB: number, first: number, count: number): void =>
       gemm(runtime, {
         a: a + firstA * m * k * 4,
