@@ -9,6 +9,7 @@ const longest = [
   'apps/runner/test/resume.test.ts',
   'apps/playground/test/playground.test.ts',
   'packages/backend-webgpu/test/tiny-llama.test.ts',
+  'packages/backend-cpu/test/newer-engine.test.ts',
   'packages/generation/test/decoding.test.ts',
   'apps/runner/test/commands.test.ts',
   'examples/browser/test/browser.test.ts',
