@@ -224,6 +224,10 @@ function refit(g: Group, scales: v128, below: v128, above: v128): v128 {
   return v128.and(f64x2.div(product, square), f64x2.gt(square, f64x2.splat(0)));
 }
 
+// Loaded, not constants in the code: see int8/tiles.ts.
+const TWOS: usize = memory.data<f64>([2, 2], 16);
+const NEXT_ODD: usize = memory.data<f64>([0, 2], 16);
+
 /** Adds what the grid gains at the points where an element's level passes `from`…`to`. */
 function sweep(g: Group, bins: usize, magnitude: f64, gain: v128, from: i32, to: i32): void {
   const divisor = f64x2.splat(magnitude),
@@ -234,18 +238,20 @@ function sweep(g: Group, bins: usize, magnitude: f64, gain: v128, from: i32, to:
     shift = f64x2.splat(INTEGER_IN_LOW_WORD);
   let halves = f64x2.add(f64x2.splat(<f64>from), f64x2(-0.5, 0.5)),
     odd = f64x2.add(f64x2(1, -1), f64x2.mul(f64x2(0, 2), f64x2.splat(<f64>from)));
+  const two = v128.load(TWOS),
+    nextOdd = v128.load(NEXT_ODD);
   // Without a way out: elements differ in how far they get, and a branch that is guessed wrong costs more than a step.
   for (let step = from; step <= to; step += 2) {
     const exact = f64x2.ceil(f64x2.mul(f64x2.sub(f64x2.div(halves, divisor), first), perUnit)),
       bin = f64x2.add(f64x2.pmin(beyond, f64x2.pmax(none, exact)), shift),
       at = bins + (<usize>i32x4.extract_lane(bin, 0) << 4);
     v128.store(at, f64x2.add(v128.load(at), f64x2.mul(gain, odd)));
-    odd = f64x2.add(odd, f64x2(0, 2));
+    odd = f64x2.add(odd, nextOdd);
     if (step == to) break;
     const next = bins + (<usize>i32x4.extract_lane(bin, 2) << 4);
     v128.store(next, f64x2.add(v128.load(next), f64x2.mul(gain, odd)));
-    odd = f64x2.add(odd, f64x2(0, 2));
-    halves = f64x2.add(halves, f64x2.splat(2));
+    odd = f64x2.add(odd, nextOdd);
+    halves = f64x2.add(halves, two);
   }
 }
 

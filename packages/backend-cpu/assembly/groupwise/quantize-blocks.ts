@@ -25,6 +25,9 @@ export class BlockParams {
 export const BLOCK_PARAMS_BYTES: usize = 8;
 
 const MAGIC: f32 = 12582912.0;
+// Loaded, not constants in the code: see int8/tiles.ts.
+const MAGICS: usize = memory.data<f32>([MAGIC, MAGIC, MAGIC, MAGIC], 16);
+const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 
 /** The argument block of {@link quantizeBlocks}. */
 @unmanaged
@@ -42,6 +45,17 @@ export class QuantizeBlocks {
   pairs: i32;
 }
 
+/** The levels of eight values, in 16 bits. */
+// @ts-ignore: decorator
+@inline
+function levelsOf(x: usize, reciprocal: v128): v128 {
+  const magic = v128.load(MAGICS);
+  return i16x8.narrow_i32x4_s(
+    i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), reciprocal), magic), magic),
+    i32x4.sub(f32x4.add(f32x4.mul(v128.load(x, 16), reciprocal), magic), magic),
+  );
+}
+
 /** Quantizes each row in symmetric blocks of 32. Units: rows. Scratch: one block of float32. */
 export function quantizeBlocks(args: usize, begin: i32, end: i32, scratch: usize): void {
   const q = changetype<QuantizeBlocks>(args),
@@ -49,8 +63,7 @@ export function quantizeBlocks(args: usize, begin: i32, end: i32, scratch: usize
     padded = <usize>(blocks * BLOCK),
     step = levelBytes() << 2,
     whole = q.rows - (q.rows % TILE_ROWS),
-    offset = i32x4.splat(-reinterpret<i32>(MAGIC)),
-    magic = f32x4.splat(MAGIC);
+    ones = v128.load(ONES);
   for (let row = begin; row < end; row++) {
     const inTile = row < whole,
       first = inTile ? row - (row % TILE_ROWS) : row,
@@ -69,19 +82,31 @@ export function quantizeBlocks(args: usize, begin: i32, end: i32, scratch: usize
       const largest = blockMagnitude(source, BLOCK),
         scale: f32 = largest == 0 ? 1 : largest / 127,
         reciprocal = f32x4.splat(<f32>1 / scale);
-      let sums = i16x8.splat(0);
-      for (let i: usize = 0; i < <usize>BLOCK << 2; i += 16) {
-        const level = i32x4.add(f32x4.add(f32x4.mul(v128.load(source + i), reciprocal), magic), offset),
-          halves = i16x8.narrow_i32x4_s(level, level);
-        sums = i16x8.add(sums, halves);
-        if (ASC_FEATURE_RELAXED_SIMD) v128.store32_lane(out, i8x16.narrow_i16x8_s(halves, halves), 0);
-        else v128.store64_lane(out, halves, 0);
-        out += stride;
+      let sums = i32x4.splat(0);
+      for (let i: usize = 0; i < <usize>BLOCK << 2; i += 64) {
+        const a = levelsOf(source + i, reciprocal),
+          b = levelsOf(source + i + 32, reciprocal);
+        sums = i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(a, ones), i32x4.dot_i16x8_s(b, ones)));
+        if (ASC_FEATURE_RELAXED_SIMD) {
+          const bytes = i8x16.narrow_i16x8_s(a, b);
+          v128.store32_lane(out, bytes, 0);
+          v128.store32_lane(out + stride, bytes, 1);
+          out += stride << 1;
+          v128.store32_lane(out, bytes, 2);
+          v128.store32_lane(out + stride, bytes, 3);
+        } else {
+          v128.store64_lane(out, a, 0);
+          v128.store64_lane(out + stride, a, 1);
+          out += stride << 1;
+          v128.store64_lane(out, b, 0);
+          v128.store64_lane(out + stride, b, 1);
+        }
+        out += stride << 1;
       }
       const p = changetype<BlockParams>(params);
       p.scale = scale;
-      const even = (<i32>i16x8.extract_lane_s(sums, 0) + <i32>i16x8.extract_lane_s(sums, 1)) * q.factor,
-        odd = (<i32>i16x8.extract_lane_s(sums, 2) + <i32>i16x8.extract_lane_s(sums, 3)) * q.factor;
+      const even = (i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 2)) * q.factor,
+        odd = (i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 3)) * q.factor;
       p.start = q.pairs ? (even & 0xffff) | (odd << 16) : even + odd;
       params += BLOCK_PARAMS_BYTES;
       x += <usize>BLOCK << 2;

@@ -1,20 +1,14 @@
+import { largerMagnitude, largestLane } from '../arithmetic/magnitude';
+
 /** Activations that share one scale. */
 export const BLOCK: i32 = 32;
 
 /** max|x| of up to one block. */
 export function blockMagnitude(x: usize, length: i32): f32 {
   if (length == BLOCK) {
-    let p = f32x4.abs(v128.load(x)),
-      q = f32x4.abs(v128.load(x, 16));
-    p = f32x4.max(p, f32x4.abs(v128.load(x, 32)));
-    q = f32x4.max(q, f32x4.abs(v128.load(x, 48)));
-    p = f32x4.max(p, f32x4.abs(v128.load(x, 64)));
-    q = f32x4.max(q, f32x4.abs(v128.load(x, 80)));
-    p = f32x4.max(p, f32x4.abs(v128.load(x, 96)));
-    q = f32x4.max(q, f32x4.abs(v128.load(x, 112)));
-    p = f32x4.max(p, q);
-    p = f32x4.max(p, i32x4.shuffle(p, p, 2, 3, 0, 1));
-    return max(f32x4.extract_lane(p, 0), f32x4.extract_lane(p, 1));
+    let p = i32x4.splat(0);
+    for (const end = x + (<usize>BLOCK << 2); x < end; x += 16) p = largerMagnitude(p, v128.load(x));
+    return largestLane(p);
   }
   let largest: f32 = 0;
   for (let i = 0; i < length; i++) largest = max(largest, abs(load<f32>(x + (<usize>i << 2))));

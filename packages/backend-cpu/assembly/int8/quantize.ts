@@ -1,3 +1,5 @@
+import { largerMagnitude, largestLane } from '../arithmetic/magnitude';
+
 /** What the product needs to know of one quantized row. */
 @unmanaged
 export class RowParams {
@@ -12,10 +14,16 @@ export const ROW_PARAMS_BYTES: usize = 16;
 
 /** 1.5 · 2^23: adding it to a float32 below 2^22 leaves the nearest integer, ties to even, in the low bits. */
 const MAGIC: f32 = 12582912.0;
+// Vectors that loops use are loaded, not constants in the code: see tiles.ts.
+const MAGICS: usize = memory.data<f32>([MAGIC, MAGIC, MAGIC, MAGIC], 16);
 /** Levels fit into 8 bits, so clamping to this before rounding changes nothing and keeps {@link MAGIC} valid. */
-const FAR: f32 = 65536.0;
+const FAR: usize = memory.data<f32>([65536.0, 65536.0, 65536.0, 65536.0], 16);
+const MINUS_FAR: usize = memory.data<f32>([-65536.0, -65536.0, -65536.0, -65536.0], 16);
+const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 /** Smallest scale of a symmetric row: 2^-23. */
 const SMALLEST_SCALE: f32 = 1.1920928955078125e-7;
+
+const NIBBLES: usize = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
 /** The argument block of {@link quantizeRows}. */
 @unmanaged
@@ -40,13 +48,81 @@ export class QuantizeRows {
   high: i32;
 }
 
+/** How levels are written: bytes, 16 bits, or halves of four bits (see {@link QuantizeRows}). */
+const enum Written {
+  Bytes,
+  Words,
+  Halves,
+}
+
 // @ts-ignore: decorator
 @inline
-function levelsOf(v: v128, reciprocal: v128, far: v128, offset: v128, low: v128, high: v128): v128 {
+function roundedOf(v: v128, reciprocal: v128, offset: v128): v128 {
   // NaN becomes the smallest level: pmax and pmin take their first operand where one is NaN.
-  const scaled = f32x4.pmin(far, f32x4.pmax(f32x4.neg(far), f32x4.mul(v, reciprocal))),
-    level = i32x4.add(f32x4.add(scaled, f32x4.splat(MAGIC)), offset);
-  return i32x4.min_s(i32x4.max_s(level, low), high);
+  const scaled = f32x4.pmin(v128.load(FAR), f32x4.pmax(v128.load(MINUS_FAR), f32x4.mul(v, reciprocal)));
+  return i32x4.add(f32x4.add(scaled, v128.load(MAGICS)), offset);
+}
+
+// @ts-ignore: decorator
+@inline
+function levelsOf(v: v128, reciprocal: v128, offset: v128, low: v128, high: v128): v128 {
+  return i32x4.min_s(i32x4.max_s(roundedOf(v, reciprocal, offset), low), high);
+}
+
+/** Vectors of levels before they are clamped, narrowed to 16 bits: eight at a time. */
+// @ts-ignore: decorator
+@inline
+function wordsOf(x: usize, reciprocal: v128, offset: v128, low: v128, high: v128): v128 {
+  const words = i16x8.narrow_i32x4_s(
+    roundedOf(v128.load(x), reciprocal, offset),
+    roundedOf(v128.load(x, 16), reciprocal, offset),
+  );
+  return i16x8.min_s(i16x8.max_s(words, low), high);
+}
+
+/**
+ * Quantizes `length` values, a multiple of 16, writing each four `stride` bytes after those before; halves lie side by
+ * side. Returns sums of the levels.
+ */
+// @ts-ignore: decorator
+@inline
+function quantizeSixteens(
+  written: Written, x: usize, length: i32, out: usize, stride: usize, reciprocal: v128, offset: v128, low: i32, high: i32,
+): v128 {
+  const lows = i16x8.splat(<i16>low),
+    highs = i16x8.splat(<i16>high),
+    ones = v128.load(ONES);
+  let sums = i32x4.splat(0);
+  for (const end = x + (<usize>length << 2); x < end; x += 64) {
+    const a = wordsOf(x, reciprocal, offset, lows, highs),
+      b = wordsOf(x + 32, reciprocal, offset, lows, highs);
+    sums = i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(a, ones), i32x4.dot_i16x8_s(b, ones)));
+    if (written == Written.Words) {
+      v128.store64_lane(out, a, 0);
+      v128.store64_lane(out + stride, a, 1);
+      out += stride << 1;
+      v128.store64_lane(out, b, 0);
+      v128.store64_lane(out + stride, b, 1);
+      out += stride << 1;
+      continue;
+    }
+    const bytes = i8x16.narrow_i16x8_u(a, b);
+    if (written == Written.Halves) {
+      const lower = v128.and(bytes, v128.load(NIBBLES)),
+        upper = v128.and(i16x8.shr_u(bytes, 4), v128.load(NIBBLES));
+      v128.store(out, i32x4.shuffle(lower, upper, 0, 4, 1, 5));
+      v128.store(out, i32x4.shuffle(lower, upper, 2, 6, 3, 7), 16);
+      out += 32;
+      continue;
+    }
+    v128.store32_lane(out, bytes, 0);
+    v128.store32_lane(out + stride, bytes, 1);
+    out += stride << 1;
+    v128.store32_lane(out, bytes, 2);
+    v128.store32_lane(out + stride, bytes, 3);
+    out += stride << 1;
+  }
+  return sums;
 }
 
 /** Quantizes rows. Units: rows. */
@@ -56,7 +132,6 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
     step = <usize>(q.levelBytes << 2),
     low = i32x4.splat(q.low),
     high = i32x4.splat(q.high),
-    far = f32x4.splat(FAR),
     vectors = q.k & ~3;
   for (let row = begin; row < end; row++) {
     const x = q.x + ((<usize>row * <usize>q.k) << 2);
@@ -71,10 +146,14 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
       first = whole ? tile * q.tileRows : row;
     let out =
       q.levels + <usize>first * <usize>q.kPadded * <usize>q.levelBytes + (whole ? <usize>(row - first) * step : 0);
-    let sums = i32x4.splat(0),
-      k = 0;
+    let k = q.k & ~15,
+      sums: v128;
+    if (split) sums = quantizeSixteens(Written.Halves, x, k, out, stride, reciprocal, offset, q.low, q.high);
+    else if (wide) sums = quantizeSixteens(Written.Words, x, k, out, stride, reciprocal, offset, q.low, q.high);
+    else sums = quantizeSixteens(Written.Bytes, x, k, out, stride, reciprocal, offset, q.low, q.high);
+    out += <usize>(k >> 2) * stride;
     for (; k < vectors; k += 4) {
-      const level = levelsOf(v128.load(x + (<usize>k << 2)), reciprocal, far, offset, low, high);
+      const level = levelsOf(v128.load(x + (<usize>k << 2)), reciprocal, offset, low, high);
       sums = i32x4.add(sums, level);
       put(out, level, wide, split);
       out += stride;
@@ -84,7 +163,7 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
       v128.store(scratch, i32x4.splat(0));
       memory.copy(scratch, x + (<usize>k << 2), tail);
       // Lanes past the end hold the level of 0; only levels of the row may count.
-      v128.store(scratch, levelsOf(v128.load(scratch), reciprocal, far, offset, low, high), 16);
+      v128.store(scratch, levelsOf(v128.load(scratch), reciprocal, offset, low, high), 16);
       v128.store(scratch, i32x4.splat(0));
       memory.copy(scratch, scratch + 16, tail);
       const level = v128.load(scratch);
@@ -105,13 +184,11 @@ export function quantizeRows(args: usize, begin: i32, end: i32, scratch: usize):
   }
 }
 
-const NIBBLES: usize = memory.data<u32>([15, 15, 15, 15], 16);
-
 // @ts-ignore: decorator
 @inline
 function put(out: usize, level: v128, wide: bool, split: bool): void {
   if (split) {
-    const halves = i16x8.narrow_i32x4_s(v128.and(level, v128.load(NIBBLES)), i32x4.shr_u(level, 4));
+    const halves = i16x8.narrow_i32x4_s(v128.and(level, i32x4.splat(15)), i32x4.shr_u(level, 4));
     v128.store64_lane(out, i8x16.narrow_i16x8_u(halves, halves), 0);
     return;
   }
@@ -127,19 +204,15 @@ function symmetricScale(largest: f32): f32 {
 
 /** max|x|; NaN when one is NaN. */
 function largestMagnitude(x: usize, k: i32): f32 {
-  let p = f32x4.splat(0),
+  let p = i32x4.splat(0),
     q = p;
   const vectors = x + (<usize>(k & ~7) << 2),
     end = x + (<usize>k << 2);
   for (; x < vectors; x += 32) {
-    p = f32x4.max(p, f32x4.abs(v128.load(x)));
-    q = f32x4.max(q, f32x4.abs(v128.load(x, 16)));
+    p = largerMagnitude(p, v128.load(x));
+    q = largerMagnitude(q, v128.load(x, 16));
   }
-  p = f32x4.max(p, q);
-  let largest = max(
-    max(f32x4.extract_lane(p, 0), f32x4.extract_lane(p, 1)),
-    max(f32x4.extract_lane(p, 2), f32x4.extract_lane(p, 3)),
-  );
+  let largest = largestLane(i32x4.max_s(p, q));
   for (; x < end; x += 4) largest = max(largest, abs(load<f32>(x)));
   return largest;
 }

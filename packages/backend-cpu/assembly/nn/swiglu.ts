@@ -1,4 +1,4 @@
-import { exp } from '../arithmetic/exp';
+import { exp, ONE } from '../arithmetic/exp';
 import { FLAT_BLOCK } from './flat';
 
 /** The argument block of {@link swiGlu}. */
@@ -15,7 +15,7 @@ export function swiGlu(args: usize, begin: i32, end: i32, _scratch: usize): void
   const s = changetype<SwiGlu>(args),
     first = <usize>begin * <usize>FLAT_BLOCK << 2,
     last = <usize>min(end * FLAT_BLOCK, s.length) << 2,
-    one = f32x4.splat(1);
+    one = v128.load(ONE);
   for (let i = first; i < last; i += 16) {
     const gate = v128.load(s.gate + i),
       sigmoid = f32x4.div(one, f32x4.add(one, exp(f32x4.neg(gate))));
