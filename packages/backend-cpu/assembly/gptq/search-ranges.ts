@@ -6,8 +6,6 @@ const GROUPS_PER_UNIT: i32 = 16;
 const MAX_REFINEMENTS: i32 = 12;
 const LARGEST_GROWTH: f64 = 1.25;
 const ZERO_POINT_REACH: i32 = 2;
-/** Added to a number from 0 to 2^31, leaves its integer in the lower word. */
-const INTEGER_IN_LOW_WORD: f64 = 4503599627370496;
 /** What a scale of zero becomes: 2^-23. */
 const SMALLEST_SCALE: f32 = 1.1920928955078125e-7;
 
@@ -225,6 +223,9 @@ function refit(g: Group, scales: v128, below: v128, above: v128): v128 {
 }
 
 // Loaded, not constants in the code: see int8/tiles.ts.
+
+/** Added to a number from 0 to 2^31, leaves its integer in the lower word. */
+const INTEGER_IN_LOW_WORD: usize = memory.data<f64>([4503599627370496, 4503599627370496], 16);
 const TWOS: usize = memory.data<f64>([2, 2], 16);
 const NEXT_ODD: usize = memory.data<f64>([0, 2], 16);
 
@@ -235,7 +236,7 @@ function sweep(g: Group, bins: usize, magnitude: f64, gain: v128, from: i32, to:
     perUnit = f64x2.splat(g.perUnit),
     none = f64x2.splat(0),
     beyond = f64x2.splat(<f64>(g.gridPoints + 1)),
-    shift = f64x2.splat(INTEGER_IN_LOW_WORD);
+    shift = v128.load(INTEGER_IN_LOW_WORD);
   let halves = f64x2.add(f64x2.splat(<f64>from), f64x2(-0.5, 0.5)),
     odd = f64x2.add(f64x2(1, -1), f64x2.mul(f64x2(0, 2), f64x2.splat(<f64>from)));
   const two = v128.load(TWOS),
