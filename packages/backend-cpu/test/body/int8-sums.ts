@@ -42,6 +42,19 @@ export const sumCases: readonly SumCase[] = Array.from({ length: 520 }, (_, i): 
     extreme: i % 5 === 0,
   };
 }).concat(
+  // So many rows that panels of weights are widened to 16 bits once for all; the first ones take the most scratch for it.
+  { m: 33, n: 18, k: 8192, range: 'eight', extreme: true },
+  { m: 41, n: 33, k: 8170, range: 'symmetric', extreme: false },
+  ...Array.from({ length: 12 }, (_, i): SumCase => {
+    const range = (['eight', 'symmetric', 'seven'] as const)[i % 3] ?? 'eight';
+    return {
+      m: integer(random, 32, 90),
+      n: integer(random, 1, 40),
+      k: integer(random, 1, 500),
+      range,
+      extreme: i % 4 === 0,
+    };
+  }),
   { m: 5, n: 18, k: 8192, range: 'eight', extreme: true },
   { m: 5, n: 18, k: 8191, range: 'seven', extreme: true },
   { m: 5, n: 18, k: 8191, range: 'symmetric', extreme: true },
