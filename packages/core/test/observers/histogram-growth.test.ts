@@ -61,6 +61,8 @@ const random = new Random(77);
 const normal = (size: number, centre = 0): Float32Array =>
   random.fillNormal(new Float32Array(3000)).map((value) => centre + value * size);
 const heavy = (size: number): Float32Array => normal(1).map((value) => size * value ** 3);
+const many = (size: number): Float32Array =>
+  random.fillNormal(new Float32Array(50_000)).map((value) => value * size);
 const constant = (value: number): Float32Array => new Float32Array(3000).fill(value);
 
 const sequences: Readonly<Record<string, readonly Float32Array[]>> = {
@@ -75,6 +77,8 @@ const sequences: Readonly<Record<string, readonly Float32Array[]>> = {
   'zeros last': [heavy(1), constant(0)],
   'two constants': [constant(-1), constant(3)],
   'positive values, zeros, a larger constant': [normal(1).map(Math.abs), constant(0), constant(5)],
+  // A hundred-thousandth of all values, a step of the search, is then one of them.
+  'a hundred thousand values': [many(0.3), many(1)],
   'a thousand times the range': [normal(0.001), normal(1), normal(0.001)],
 };
 
