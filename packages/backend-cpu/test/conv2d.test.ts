@@ -63,6 +63,7 @@ describe('conv2d', () => {
       const start = { tensors: tf.memory().numTensors, blocks: backend.runtime.heap.blocks };
       const result = tf.tidy(run);
       expect(result.shape, label).toEqual(reference.shape);
+      expect(result.dtype, label).toBe(reference.dtype);
       const values = await result.data<'float32'>();
       result.dispose();
       expect(tf.memory().numTensors).toBe(start.tensors);
@@ -129,19 +130,25 @@ describe('conv2d', () => {
     const none = (): tf.Tensor =>
       tf.conv2d(tf.tensor4d([], [0, 6, 7, 3]), tf.tensor4d(ws, [3, 3, 3, 5]), 1, 'valid');
     await compare(none, 27, 'no images');
-    // A cast without conversion leaves int32 values under a float32 tensor; a kernel may be called with int32 itself.
-    const integers = (): tf.Tensor => {
-      const x = tf.tensor4d(
+    const whole = (): tf.Tensor =>
+      tf.tensor4d(
         xs.map((value) => Math.round(9 * value)),
         [2, 6, 7, 3],
         'int32',
       );
-      const attrs = { strides: [1, 1], pad: 'valid', dataFormat: 'NHWC', dilations: [1, 1] };
-      const inputs = { x, filter: tf.ones([3, 3, 3, 5], 'int32') };
-      const y: tf.Tensor = tf.engine().runKernel(tf.Conv2D, inputs, attrs as unknown as tf.NamedAttrMap);
-      const z = tf.conv2d(tf.cast(x, 'float32'), tf.ones<tf.Rank.R4>([3, 3, 3, 5]), 1, 'valid');
-      return tf.add(tf.cast(y, 'float32'), z);
-    };
+    const attrs = { strides: [1, 1], pad: 'valid', dataFormat: 'NHWC', dilations: [1, 1] };
+    const integers = (): tf.Tensor =>
+      tf
+        .engine()
+        .runKernel(
+          tf.Conv2D,
+          { x: whole(), filter: tf.ones([3, 3, 3, 5], 'int32') },
+          attrs as unknown as tf.NamedAttrMap,
+        );
     await compare(integers, 27, 'integers');
+    // A cast without conversion leaves int32 values under a float32 tensor.
+    const cast = (): tf.Tensor =>
+      tf.conv2d(tf.cast(whole(), 'float32') as tf.Tensor4D, tf.tensor4d(ws, [3, 3, 3, 5]), 1, 'valid');
+    await compare(cast, 27, 'a cast');
   });
 });

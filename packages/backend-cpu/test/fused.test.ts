@@ -34,6 +34,7 @@ describe('float kernels', () => {
       const result = tf.tidy(run);
       const values = new Float32Array(await result.data());
       expect(result.shape, label).toEqual(reference.shape);
+      expect(result.dtype, label).toBe(reference.dtype);
       result.dispose();
       expect(tf.memory().numTensors).toBe(start.tensors);
       expect(backend.runtime.heap.blocks).toBe(start.blocks);
@@ -195,7 +196,7 @@ describe('float kernels', () => {
     }
     // What is left to tfjs: a table of integers, and rows chosen apart in each of a batch.
     const integers = (): tf.Tensor =>
-      tf.cast(tf.gather(tf.tensor2d(ids, [6, 2], 'int32'), tf.tensor1d([5, 0], 'int32')), 'float32');
+      tf.gather(tf.tensor2d(ids, [6, 2], 'int32'), tf.tensor1d([5, 0], 'int32'));
     await compare(integers, 0, 'integers');
     const apart = (): tf.Tensor =>
       tf.gather(tf.tensor2d(table.subarray(0, 12), [2, 6]), tf.tensor2d([1, 0, 5, 5], [2, 2], 'int32'), 1, 1);
@@ -221,7 +222,7 @@ describe('float kernels', () => {
       await compare(() => tf.mul(tf.tensor2d(a, shape), 0.37), 0, label);
       await compare(() => tf.sub(1, tf.tensor2d(a, shape)), 0, label);
       const whole = (): tf.Tensor => tf.tensor2d(Int32Array.from(a), shape, 'int32');
-      await compare(() => tf.cast(tf.mul(whole(), tf.scalar(3, 'int32')), 'float32'), 0, label);
+      await compare(() => tf.mul(whole(), tf.scalar(3, 'int32')), 0, label);
       await compare(() => tf.add(tf.tensor2d(a, shape), tf.tensor1d(b.subarray(0, width))), 0, label);
     }
   });
