@@ -175,9 +175,9 @@ test('moving averages are float32 throughout, as PyTorch computes them, by 0.01 
     const rate = Math.fround(averagingConstant ?? 0.01);
     // Arrays of float32 round each step.
     const [known, step] = [new Float32Array(2), new Float32Array(1)];
-    for (let batch = 0; batch < 50; batch++) {
-      const values = random.fillNormal(new Float32Array(20));
-      observer.observe(values, [20]);
+    for (let batch = 0; batch < 1000; batch++) {
+      const values = random.fillNormal(new Float32Array(5));
+      observer.observe(values, [5]);
       const ends = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
       for (const [i, end] of ends.entries()) {
         step[0] = end - known[i];
