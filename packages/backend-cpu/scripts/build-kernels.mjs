@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
+import { pairMultiplications } from './pair-multiplications.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -42,7 +43,7 @@ async function compile({ relaxed, shared }) {
     },
   );
   if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
-  return binary;
+  return pairMultiplications(binary);
 }
 
 /** Where the two forms differ: the flag of the imported memory, and nothing else. */
