@@ -7,8 +7,8 @@ export {
   type QuantizeInt8WeightOptions,
   quantizeInt8Weight,
 } from './int8-weight.js';
-export type { LayersBatch } from './layers/calibrate-layers.js';
 export type { Int8Dense, Int8DenseConfig } from './layers/int8-dense.js';
+export type { LayersBatch } from './layers/layers-batch.js';
 export type { LayersRunOptions, QuantizedLayersModel } from './layers/quantize-layers-model.js';
 export { registerInt8Layers } from './layers/register-int8-layers.js';
 export { int8LinearModifier as default } from './modifier.js';

@@ -1,3 +1,4 @@
+import { storeByteSteps, storeWordSteps } from '../arithmetic/store-steps';
 import { BLOCK, blockMagnitude } from './round-blocks';
 
 /** Rows whose levels are interleaved for one register tile. */
@@ -87,21 +88,9 @@ export function quantizeBlocks(args: usize, begin: i32, end: i32, scratch: usize
         const a = levelsOf(source + i, reciprocal),
           b = levelsOf(source + i + 32, reciprocal);
         sums = i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(a, ones), i32x4.dot_i16x8_s(b, ones)));
-        if (ASC_FEATURE_RELAXED_SIMD) {
-          const bytes = i8x16.narrow_i16x8_s(a, b);
-          v128.store32_lane(out, bytes, 0);
-          v128.store32_lane(out + stride, bytes, 1);
-          out += stride << 1;
-          v128.store32_lane(out, bytes, 2);
-          v128.store32_lane(out + stride, bytes, 3);
-        } else {
-          v128.store64_lane(out, a, 0);
-          v128.store64_lane(out + stride, a, 1);
-          out += stride << 1;
-          v128.store64_lane(out, b, 0);
-          v128.store64_lane(out + stride, b, 1);
-        }
-        out += stride << 1;
+        out = ASC_FEATURE_RELAXED_SIMD
+          ? storeByteSteps(out, stride, i8x16.narrow_i16x8_s(a, b))
+          : storeWordSteps(out, stride, a, b);
       }
       const p = changetype<BlockParams>(params);
       p.scale = scale;

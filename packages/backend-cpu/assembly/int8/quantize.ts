@@ -1,4 +1,5 @@
 import { largerMagnitude, largestLane } from '../arithmetic/magnitude';
+import { storeByteSteps, storeWordSteps } from '../arithmetic/store-steps';
 
 /** What the product needs to know of one quantized row. */
 @unmanaged
@@ -98,12 +99,7 @@ function quantizeSixteens(
       b = wordsOf(x + 32, reciprocal, offset, lows, highs);
     sums = i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(a, ones), i32x4.dot_i16x8_s(b, ones)));
     if (written == Written.Words) {
-      v128.store64_lane(out, a, 0);
-      v128.store64_lane(out + stride, a, 1);
-      out += stride << 1;
-      v128.store64_lane(out, b, 0);
-      v128.store64_lane(out + stride, b, 1);
-      out += stride << 1;
+      out = storeWordSteps(out, stride, a, b);
       continue;
     }
     const bytes = i8x16.narrow_i16x8_u(a, b);
@@ -115,12 +111,7 @@ function quantizeSixteens(
       out += 32;
       continue;
     }
-    v128.store32_lane(out, bytes, 0);
-    v128.store32_lane(out + stride, bytes, 1);
-    out += stride << 1;
-    v128.store32_lane(out, bytes, 2);
-    v128.store32_lane(out + stride, bytes, 3);
-    out += stride << 1;
+    out = storeByteSteps(out, stride, bytes);
   }
   return sums;
 }

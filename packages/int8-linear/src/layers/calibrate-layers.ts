@@ -5,9 +5,7 @@ import { activationObserver, staticActivation } from '../activation-observer.js'
 import type { ActivationSettings } from '../settings.js';
 import { checkBatch } from './check-batch.js';
 import type { TreeLayer } from './layer-tree.js';
-
-/** Inputs of a tf.layers model: a tensor, or one per input. The tensors stay the caller's. */
-export type LayersBatch = tf.Tensor | tf.Tensor[];
+import type { LayersBatch } from './layers-batch.js';
 
 /** A layer's input, held until it can be read: a layer is called synchronously. */
 interface Held {

@@ -1,6 +1,6 @@
 import { TampError } from '@tamp/core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { LayersBatch } from './calibrate-layers.js';
+import type { LayersBatch } from './layers-batch.js';
 
 type Shape = readonly (number | null)[];
 

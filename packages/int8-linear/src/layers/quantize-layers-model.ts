@@ -17,9 +17,10 @@ import { type Int8Weight, quantizeInt8Weight, weightRule } from '../int8-weight.
 import { int8LinearModifier } from '../modifier.js';
 import { noCalibration } from '../quantize-graph-model.js';
 import type { Int8LinearOptions, Int8LinearSettings } from '../settings.js';
-import { calibrateLayers, type LayersBatch } from './calibrate-layers.js';
+import { calibrateLayers } from './calibrate-layers.js';
 import { chooseDenseLayers } from './choose-dense-layers.js';
 import type { TreeLayer } from './layer-tree.js';
+import type { LayersBatch } from './layers-batch.js';
 import { type Int8Replacement, rebuildModel } from './rebuild-model.js';
 import { registerInt8Layers } from './register-int8-layers.js';
 
