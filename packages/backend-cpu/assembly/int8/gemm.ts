@@ -59,14 +59,25 @@ function finishRow(g: GemmInt8, row: i32, sums: usize, n0: i32, c: usize): void 
     zx = i32x4.splat(params.zero),
     // Σxq − k·zx: what each step of the weight's zero point takes off.
     perZero = i32x4.splat(params.sum - g.k * params.zero);
-  for (let i: usize = 0; i < 64; i += 16) {
-    let exact = i32x4.sub(v128.load(c + i), i32x4.mul(zx, v128.load(sums + i)));
-    if (g.zeros) exact = i32x4.sub(exact, i32x4.mul(perZero, v128.load(g.zeros + offset + i)));
-    v128.store(
-      c + i,
-      f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(exact), f32x4.mul(scale, v128.load(scales + i))), v128.load(bias + i)),
-    );
+  if (g.zeros) {
+    const zeros = g.zeros + offset;
+    for (let i: usize = 0; i < 64; i += 16)
+      v128.store(c + i, i32x4.sub(v128.load(c + i), i32x4.mul(perZero, v128.load(zeros + i))));
   }
+  finishFour(c, sums, zx, scale, scales, bias);
+  finishFour(c + 16, sums + 16, zx, scale, scales + 16, bias + 16);
+  finishFour(c + 32, sums + 32, zx, scale, scales + 32, bias + 32);
+  finishFour(c + 48, sums + 48, zx, scale, scales + 48, bias + 48);
+}
+
+// @ts-ignore: decorator
+@inline
+function finishFour(c: usize, sums: usize, zx: v128, scale: v128, scales: usize, bias: usize): void {
+  const exact = i32x4.sub(v128.load(c), i32x4.mul(zx, v128.load(sums)));
+  v128.store(
+    c,
+    f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(exact), f32x4.mul(scale, v128.load(scales))), v128.load(bias)),
+  );
 }
 
 /** Takes the shift of the stored levels out of one row of a panel's sums. */
