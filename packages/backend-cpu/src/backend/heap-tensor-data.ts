@@ -63,9 +63,10 @@ export class HeapTensorData {
   copy(): backend_util.BackendValues | undefined {
     const values = this.values;
     if (this.#pointer === undefined) return values;
-    // Not `slice`, which takes engines nearly twice as long where memory is shared.
-    if (values instanceof Int32Array) return new Int32Array(values);
-    return values instanceof Float32Array ? new Float32Array(values) : values;
+    if (!(values instanceof Float32Array || values instanceof Int32Array)) return values;
+    if (values.buffer instanceof ArrayBuffer) return values.slice();
+    // Where memory is shared, `slice` takes engines half as long again.
+    return values instanceof Int32Array ? new Int32Array(values) : new Float32Array(values);
   }
 
   /** Moves the values into the heap, once, and gives their address; undefined when they are not of type `dtype`. */
