@@ -1,6 +1,6 @@
 import { multiplyAdd } from './fused';
 
-// Vectors are loaded, not constants in the code: see int8/tiles.ts.
+// Vectors are loaded, not constants in the code: see constant-vectors.ts.
 
 /** Beyond these, 2^n would leave the normal numbers. */
 const LOWEST: usize = memory.data<f32>([-87.0, -87.0, -87.0, -87.0], 16);

@@ -1,4 +1,4 @@
-// Loaded, not a constant in the code: see int8/tiles.ts.
+// Loaded, not a constant in the code: see constant-vectors.ts.
 const WITHOUT_SIGN: usize = memory.data<u32>([0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff], 16);
 
 /**

@@ -222,7 +222,7 @@ function refit(g: Group, scales: v128, below: v128, above: v128): v128 {
   return v128.and(f64x2.div(product, square), f64x2.gt(square, f64x2.splat(0)));
 }
 
-// Loaded, not constants in the code: see int8/tiles.ts.
+// Loaded, not constants in the code: see arithmetic/constant-vectors.ts.
 
 /** Added to a number from 0 to 2^31, leaves its integer in the lower word. */
 const INTEGER_IN_LOW_WORD: usize = memory.data<f64>([4503599627370496, 4503599627370496], 16);

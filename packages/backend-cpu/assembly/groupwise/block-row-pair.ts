@@ -1,6 +1,6 @@
+import { nibbleMask } from '../arithmetic/constant-vectors';
 import { addScaled, dot4, pairs } from './block-sums';
 import { GROUP_STEP } from './panel-pairs';
-import { nibbleMask } from './planes';
 import { BLOCK_PARAMS_BYTES } from './quantize-blocks';
 
 /** A vector of packed levels times one step of activations each for its lower and its upper four bits, and four steps on. */

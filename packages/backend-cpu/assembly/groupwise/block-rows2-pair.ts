@@ -1,4 +1,5 @@
-import { addScaled, dot4, vectorOfOnes } from './block-sums';
+import { vectorOfOnes } from '../arithmetic/constant-vectors';
+import { addScaled, dot4 } from './block-sums';
 import { GROUP_STEP } from './panel-pairs';
 import { BLOCK_PARAMS_BYTES } from './quantize-blocks';
 

@@ -1,3 +1,5 @@
+import { vectorOfOnes } from '../arithmetic/constant-vectors';
+
 /**
  * What the tiles of int8-block products share.
  *
@@ -10,15 +12,7 @@
  * −Σa.
  */
 
-const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 const SIXTEENS: usize = memory.data<i16>([16, 16, 16, 16, 16, 16, 16, 16], 16);
-
-/** Ones in eight lanes of 16 bits. */
-// @ts-ignore: decorator
-@inline
-export function vectorOfOnes(): v128 {
-  return v128.load(ONES);
-}
 
 /** acc + pairs of products, in 16 bits: levels of at most 4 bits and int8 activations, so that sums of 32 fit. */
 // @ts-ignore: decorator

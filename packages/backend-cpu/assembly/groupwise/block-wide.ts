@@ -1,6 +1,6 @@
+import { nibbleMask } from '../arithmetic/constant-vectors';
 import { addScaled, addScaledTo, clear } from './block-sums';
 import { GROUP_STEP, zeroPoints } from './panel-pairs';
-import { nibbleMask } from './planes';
 import { BLOCK_PARAMS_BYTES } from './quantize-blocks';
 
 /** The tiles for processors on which the 32-bit relaxed dot product is one instruction and exact for all bytes. */

@@ -190,7 +190,8 @@ function onePanel(g: GemmBlocks, panel: i32, m0: i32, m1: i32, scratch: usize): 
         rows4Of16(a, params, rowParams, bytes, scales, zeros, symmetric, blocks, blocksPerGroup, c, ldc);
       else if (g.wide)
         rows4Wide(symmetric, a, params, rowParams, bytes, scales, zeros, blocks, blocksPerGroup, c, ldc);
-      else if (inPlanes) {
+      else {
+        // Levels in planes: narrower ones are tilesOfPair's.
         rows2Planes(a, params, rowParams, bytes, scales, zeros, symmetric, blocks, blocksPerGroup, c, ldc);
         rows2Planes(
           a + 8, params + (rowParams << 1), rowParams, bytes, scales, zeros, symmetric, blocks, blocksPerGroup,

@@ -1,3 +1,5 @@
+import { nibbleMask } from '../arithmetic/constant-vectors';
+
 /** Steps of k in one superblock: the fewest that fill whole vectors at every width. */
 export const SUPERBLOCK: i32 = 32;
 /** Channels of one panel. */
@@ -7,21 +9,11 @@ export const UNPACKED_BYTES: usize = 256;
 /** Bytes of one of its steps; also what the two panels of a pair lie apart in their packed rows. */
 const STEP: usize = 32;
 
-// Loaded, not constants in the code: see int8/tiles.ts.
+// Loaded, not constants in the code: see arithmetic/constant-vectors.ts.
 const MASKS: usize = memory.data<u8>(
-  [
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 15, 15, 15, 15, 15,
-    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
-  ],
+  [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3],
   16,
 );
-
-/** 0x0f in each byte. */
-// @ts-ignore: decorator
-@inline
-export function nibbleMask(): v128 {
-  return v128.load(MASKS, 32);
-}
 
 /** Bytes of a packed superblock of eight channels: `bits` bits per level, none lost. */
 // @ts-ignore: decorator
@@ -46,7 +38,7 @@ function merge(out: usize, level: v128, shift: i32): void {
 
 /** Bits [shift, shift + 4) of all levels; `step` bytes from the levels of one step of four k to the next. */
 function unpack4(b: usize, out: usize, step: usize, shift: i32): usize {
-  const mask = v128.load(MASKS, 32);
+  const mask = nibbleMask();
   for (let i = 0; i < 4; i++) {
     const v = v128.load(b),
       w = v128.load(b, 16);

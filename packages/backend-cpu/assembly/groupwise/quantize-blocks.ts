@@ -1,3 +1,4 @@
+import { vectorOfMagic, vectorOfOnes } from '../arithmetic/constant-vectors';
 import { storeByteSteps, storeWordSteps } from '../arithmetic/store-steps';
 import { BLOCK, blockMagnitude } from './round-blocks';
 
@@ -25,11 +26,6 @@ export class BlockParams {
 /** Bytes from one block's {@link BlockParams} to the next. */
 export const BLOCK_PARAMS_BYTES: usize = 8;
 
-const MAGIC: f32 = 12582912.0;
-// Loaded, not constants in the code: see int8/tiles.ts.
-const MAGICS: usize = memory.data<f32>([MAGIC, MAGIC, MAGIC, MAGIC], 16);
-const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
-
 /** The argument block of {@link quantizeBlocks}. */
 @unmanaged
 export class QuantizeBlocks {
@@ -50,7 +46,7 @@ export class QuantizeBlocks {
 // @ts-ignore: decorator
 @inline
 function levelsOf(x: usize, reciprocal: v128): v128 {
-  const magic = v128.load(MAGICS);
+  const magic = vectorOfMagic();
   return i16x8.narrow_i32x4_s(
     i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), reciprocal), magic), magic),
     i32x4.sub(f32x4.add(f32x4.mul(v128.load(x, 16), reciprocal), magic), magic),
@@ -64,7 +60,7 @@ export function quantizeBlocks(args: usize, begin: i32, end: i32, scratch: usize
     padded = <usize>(blocks * BLOCK),
     step = levelBytes() << 2,
     whole = q.rows - (q.rows % TILE_ROWS),
-    ones = v128.load(ONES);
+    ones = vectorOfOnes();
   for (let row = begin; row < end; row++) {
     const inTile = row < whole,
       first = inTile ? row - (row % TILE_ROWS) : row,

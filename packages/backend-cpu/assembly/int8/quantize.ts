@@ -1,3 +1,4 @@
+import { MAGIC, nibbleMask, vectorOfMagic, vectorOfOnes } from '../arithmetic/constant-vectors';
 import { largerMagnitude, largestLane } from '../arithmetic/magnitude';
 import { storeByteSteps, storeWordSteps } from '../arithmetic/store-steps';
 
@@ -13,18 +14,13 @@ export class RowParams {
 /** Bytes from one row's {@link RowParams} to the next. */
 export const ROW_PARAMS_BYTES: usize = 16;
 
-/** 1.5 · 2^23: adding it to a float32 below 2^22 leaves the nearest integer, ties to even, in the low bits. */
-const MAGIC: f32 = 12582912.0;
-// Vectors that loops use are loaded, not constants in the code: see tiles.ts.
-const MAGICS: usize = memory.data<f32>([MAGIC, MAGIC, MAGIC, MAGIC], 16);
+// Vectors that loops use are loaded, not constants in the code: see arithmetic/constant-vectors.ts.
+
 /** Levels fit into 8 bits, so clamping to this before rounding changes nothing and keeps {@link MAGIC} valid. */
 const FAR: usize = memory.data<f32>([65536.0, 65536.0, 65536.0, 65536.0], 16);
 const MINUS_FAR: usize = memory.data<f32>([-65536.0, -65536.0, -65536.0, -65536.0], 16);
-const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 /** Smallest scale of a symmetric row: 2^-23. */
 const SMALLEST_SCALE: f32 = 1.1920928955078125e-7;
-
-const NIBBLES: usize = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
 /** The argument block of {@link quantizeRows}. */
 @unmanaged
@@ -61,7 +57,7 @@ const enum Written {
 function roundedOf(v: v128, reciprocal: v128, offset: v128): v128 {
   // NaN becomes the smallest level: pmax and pmin take their first operand where one is NaN.
   const scaled = f32x4.pmin(v128.load(FAR), f32x4.pmax(v128.load(MINUS_FAR), f32x4.mul(v, reciprocal)));
-  return i32x4.add(f32x4.add(scaled, v128.load(MAGICS)), offset);
+  return i32x4.add(f32x4.add(scaled, vectorOfMagic()), offset);
 }
 
 // @ts-ignore: decorator
@@ -92,7 +88,7 @@ function quantizeSixteens(
 ): v128 {
   const lows = i16x8.splat(<i16>low),
     highs = i16x8.splat(<i16>high),
-    ones = v128.load(ONES);
+    ones = vectorOfOnes();
   let sums = i32x4.splat(0);
   for (const end = x + (<usize>length << 2); x < end; x += 64) {
     const a = wordsOf(x, reciprocal, offset, lows, highs),
@@ -104,8 +100,8 @@ function quantizeSixteens(
     }
     const bytes = i8x16.narrow_i16x8_u(a, b);
     if (written == Written.Halves) {
-      const lower = v128.and(bytes, v128.load(NIBBLES)),
-        upper = v128.and(i16x8.shr_u(bytes, 4), v128.load(NIBBLES));
+      const lower = v128.and(bytes, nibbleMask()),
+        upper = v128.and(i16x8.shr_u(bytes, 4), nibbleMask());
       v128.store(out, i32x4.shuffle(lower, upper, 0, 4, 1, 5));
       v128.store(out, i32x4.shuffle(lower, upper, 2, 6, 3, 7), 16);
       out += 32;

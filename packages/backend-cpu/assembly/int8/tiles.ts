@@ -1,5 +1,6 @@
-// Binaryen copies a v128.const into the loop, where engines build it anew at every turn: constants are loaded.
-const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
+import { vectorOfOnes } from '../arithmetic/constant-vectors';
+
+// Loaded, not a constant in the code: see arithmetic/constant-vectors.ts.
 const SIXTEENS: usize = memory.data<i16>([16, 16, 16, 16, 16, 16, 16, 16], 16);
 
 /** acc + Σ of four products of 7-bit activations and int8 weights in each lane: no intermediate saturates. */
@@ -23,7 +24,7 @@ export function tile7Rows2(a: usize, b: usize, steps: i32, c: usize, ldc: usize)
       q1 = p0,
       q2 = p0,
       q3 = p0;
-    const ones = v128.load(ONES);
+    const ones = vectorOfOnes();
     // One weight vector alive at a time: more would spill registers on older engines.
     do {
       let x = v128.load_splat<u32>(a),
@@ -77,7 +78,7 @@ export function tile7Rows1(a: usize, b: usize, steps: i32, c: usize): void {
       p1 = p0,
       p2 = p0,
       p3 = p0;
-    const ones = v128.load(ONES);
+    const ones = vectorOfOnes();
     do {
       let x = v128.load_splat<u32>(a);
       p0 = dot7(p0, v128.load(b), x, ones);
@@ -233,7 +234,7 @@ function addHalves(c: usize, lower: v128, upper: v128): void {
     c,
     i32x4.add(
       v128.load(c),
-      i32x4.add(i32x4.dot_i16x8_s(lower, v128.load(ONES)), i32x4.dot_i16x8_s(upper, v128.load(SIXTEENS))),
+      i32x4.add(i32x4.dot_i16x8_s(lower, vectorOfOnes()), i32x4.dot_i16x8_s(upper, v128.load(SIXTEENS))),
     ),
   );
 }
