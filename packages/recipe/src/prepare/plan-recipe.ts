@@ -75,11 +75,13 @@ function parameterBytesAfter(prepared: PreparedRecipe): ReadonlyMap<string, numb
   return after;
 }
 
+function totalBytes(each: ReadonlyMap<string, number>): number {
+  return [...each.values()].reduce((total, bytes) => total + bytes, 0);
+}
+
 /** Bytes that the parameters will take after all modifiers, ties counted once. */
 export function bytesAfter(prepared: PreparedRecipe): number {
-  let bytes = 0;
-  for (const each of parameterBytesAfter(prepared).values()) bytes += each;
-  return bytes;
+  return totalBytes(parameterBytesAfter(prepared));
 }
 
 const float32 = 4;
@@ -169,7 +171,7 @@ export function planRecipe(prepared: PreparedRecipe, speed?: MachineSpeed, tried
     model: modelName,
     architecture: model.architecture,
     parameters: weights,
-    sizes: { before: modelBytes(model), after: bytesAfter(prepared) },
+    sizes: { before: modelBytes(model), after: totalBytes(after) },
     modifiers: modifiers.map(({ name, description, plan }) => ({ name, description, targets: plan.targets })),
     calibration: outline(prepared.calibration),
     pipeline: pipelineOutline(prepared, cost),
