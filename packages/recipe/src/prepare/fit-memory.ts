@@ -49,8 +49,8 @@ function batchSizes(prepared: PreparedRecipe): readonly number[] {
 
 /**
  * The recipe as it fits `maxBytes` of memory: as it is, else with fewer calibration windows at a time, else with the
- * values between two parts on disk where there is one, else also with smaller parts; each of these also with windows evaluated one at a
- * time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
+ * values between two parts on disk where there is one, else also with smaller parts; each of these also with windows
+ * evaluated one at a time. Throws a `TampError` (`usage`) that names the smallest limit that would do.
  */
 export function fitMemory(
   prepared: PreparedRecipe,

@@ -25,8 +25,8 @@ function listed(names: readonly string[]): string {
 }
 
 /**
- * What is surprising about how targets cut a model, in sentences for people: a large model has none, some hold nothing, or one
- * holds most of the model although it consists of blocks that would do.
+ * What is surprising about how targets cut a model, in sentences for people: a large model has none, some hold nothing,
+ * or one holds most of the model although it consists of blocks that would do.
  */
 export function cutWarnings(
   graph: Graph,
